@@ -1,0 +1,28 @@
+"""The version of the contract between the host and its plugins, and how it may change.
+
+The contract is: the hooks in ``benchsuite.hookspecs``, the specs in ``benchsuite.specs``, the
+protocols in ``benchsuite.protocols``, the records in ``benchsuite.records`` and the Arrow schemas
+in ``benchsuite.schemas``.
+
+Policy
+------
+The version is ``(major, minor)``.
+
+* *minor* grows when something is added that an older plugin need not know: a hook, a spec field
+  with a default, a nullable column, an optional method.
+* *major* grows when something an existing plugin relies on is renamed, removed or changes its
+  meaning. The release before warns for at least six months wherever a plugin still uses it.
+* A plugin module may state the version it was written for as ``BENCHSUITE_CONTRACT = (1, 0)``.
+  The host takes a plugin of its own major version and of its own or a lower minor one; any other
+  plugin is listed with that reason and not used. A plugin that states nothing is taken as (1, 0).
+"""
+
+from __future__ import annotations
+
+CONTRACT_VERSION: tuple[int, int] = (1, 0)
+
+
+def accepts(wanted: tuple[int, int]) -> bool:
+    """Whether this host can serve a plugin written for contract version ``wanted``."""
+    major, minor = wanted
+    return major == CONTRACT_VERSION[0] and minor <= CONTRACT_VERSION[1]

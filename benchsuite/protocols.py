@@ -1,0 +1,198 @@
+"""What the host asks of a model, a dataset and a metric, and what it hands their factories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from benchsuite.specs import Category, KeypointLayout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from benchsuite.records import Image, ImageRecord, Prediction
+
+
+# --- models -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What a model's factory is given.
+
+    Attributes:
+        options: an instance of the spec's options dataclass, or ``None`` where it has none.
+        categories: what the labels shall mean.
+        weights: path of a checkpoint that is on this machine, or ``None`` for random weights.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+        seed: for random weights.
+        keypoints: the dataset's keypoint layout, where it has one.
+    """
+
+    options: Any = None
+    categories: tuple[Category, ...] = ()
+    weights: Path | None = None
+    device: str = "cpu"
+    seed: int = 0
+    keypoints: KeypointLayout | None = None
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A model: images in, one prediction an image out, in order."""
+
+    def predict(self, images: Sequence[Image]) -> Sequence[Prediction]: ...
+
+
+@runtime_checkable
+class StagedModel(Protocol):
+    """A model whose stages can be timed apart.
+
+    ``preprocess`` ends with the batch on the device, ``forward`` with raw outputs on the device,
+    ``postprocess`` with predictions in host memory. The host synchronises the device between them.
+    ``predict`` must equal the three in a row.
+    """
+
+    def predict(self, images: Sequence[Image]) -> Sequence[Prediction]: ...
+    def preprocess(self, images: Sequence[Image]) -> Any: ...
+    def forward(self, batch: Any) -> Any: ...
+    def postprocess(self, outputs: Any) -> Sequence[Prediction]: ...
+
+
+@runtime_checkable
+class DescribedModel(Protocol):
+    """A model that states what its result's identity depends on, as JSON-able values.
+
+    Keys with a meaning to the host: ``preprocessing`` (resize, normalisation, padding),
+    ``parameters`` (their number).
+    """
+
+    def describe(self) -> Mapping[str, Any]: ...
+
+
+# --- datasets ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRequest:
+    """What a dataset's factory is given.
+
+    Attributes:
+        split: one of the spec's splits.
+        options: an instance of the spec's options dataclass, or ``None``.
+        annotations: the annotation file, for a dataset given as a file.
+        images: the image folder, for a dataset given as a file; ``None``: no images are needed.
+        root: the folder that datasets lie in.
+        cache: where generated data may be kept.
+    """
+
+    split: str
+    root: Path
+    cache: Path
+    options: Any = None
+    annotations: Path | None = None
+    images: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """What a dataset's ``fetch`` is given: split names (empty: all), where to, and reporting."""
+
+    splits: tuple[str, ...]
+    root: Path
+    yes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Ground truth for one task, as columns.
+
+    Attributes:
+        images: ``schemas.TRUTH_IMAGES``, in evaluation order.
+        instances: ``schemas.TRUTH_INSTANCES``, in file order.
+        categories: all categories of the dataset, in file order.
+        keypoints: the layout, for the keypoint task.
+        source: the annotation file, for messages.
+    """
+
+    images: pa.Table
+    instances: pa.Table
+    categories: tuple[Category, ...]
+    keypoints: KeypointLayout | None = None
+    source: str = ""
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """A dataset, opened. ``truth`` needs no images; ``load`` is called only for a run.
+
+    ``annotation_sha256`` identifies the truth: the hash of the annotation file where there is one.
+    ``tasks`` are those its truth really serves (a COCO file without masks has no ``segm``).
+    """
+
+    @property
+    def categories(self) -> tuple[Category, ...]: ...
+    @property
+    def keypoints(self) -> KeypointLayout | None: ...
+    @property
+    def tasks(self) -> tuple[str, ...]: ...
+    @property
+    def annotation_sha256(self) -> str: ...
+    def images(self) -> Sequence[ImageRecord]: ...
+    def load(self, record: ImageRecord) -> Image: ...
+    def truth(self, task: str) -> Truth: ...
+
+
+# --- metrics ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Predictions, as columns.
+
+    Attributes:
+        images: ``schemas.PREDICTION_IMAGES``; images without a row were not run.
+        instances: ``schemas.PREDICTION_INSTANCES``.
+        source: the file they came from, for messages.
+    """
+
+    images: pa.Table
+    instances: pa.Table
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a metric's second step returns.
+
+    Attributes:
+        metrics: value name to number, unscaled; -1 where there is nothing to measure.
+        per_class: ``schemas.PER_CLASS``, or ``None``.
+        curves: ``schemas.PR_CURVES``, or ``None``.
+    """
+
+    metrics: Mapping[str, float]
+    per_class: pa.Table | None = None
+    curves: pa.Table | None = None
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """A metric, in two steps.
+
+    ``match`` looks at truth and predictions and makes a table with an int64 column ``image_id``;
+    everything else in it is the metric's own business. ``accumulate`` makes values of such a table
+    alone: intervals, shards, slices and comparisons call only that, with a weight an image
+    (``image_id`` to a non-negative number; an image that is not named counts 0) or none at all.
+
+    ``evaluator`` names the implementation and its version; it is part of a result's identity.
+    """
+
+    @property
+    def evaluator(self) -> str: ...
+    def match(self, truth: Truth, predictions: Predictions) -> pa.Table: ...
+    def accumulate(
+        self, matches: pa.Table, image_weights: Mapping[int, float] | None = None
+    ) -> Scores: ...

@@ -1,0 +1,221 @@
+"""What a plugin registers: small, frozen descriptions that cost nothing to make.
+
+A spec names its factory by an import string (``"package.module:attribute"``), which the host
+imports when the spec is used and not before. So nothing in this module, and nothing in a plugin's
+registering module, imports torch, pandas, pyarrow or pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+TASKS = ("bbox", "segm", "keypoints", "semantic", "panoptic", "proposals")
+"""The tasks the host knows how to carry through the corridor (a metric may score any of them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One category, as the dataset (or the weights) numbers and names it.
+
+    Attributes:
+        id: the id used in the files; any integer that fits 64 bits, zero included.
+        name: its name; models and datasets are matched by it.
+        isthing: False for stuff (regions without instances).
+        supercategory: the group it belongs to, where there is one.
+    """
+
+    id: int
+    name: str
+    isthing: bool = True
+    supercategory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeypointLayout:
+    """The keypoints of a dataset: what they are called and how they are scored.
+
+    Attributes:
+        names: one a keypoint, in file order.
+        sigmas: COCO's per-keypoint standard deviation relative to the object's scale; the OKS
+            falls off with variance ``(2 sigma)^2``.
+        flip_pairs: pairs of indices that change places in a mirrored image.
+        skeleton: pairs of indices to draw a line between.
+    """
+
+    names: tuple[str, ...]
+    sigmas: tuple[float, ...]
+    flip_pairs: tuple[tuple[int, int], ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model.
+
+    Attributes:
+        name: what ``--model`` takes.
+        tasks: which of ``TASKS`` its predictions carry.
+        factory: import string of ``factory(request: ModelRequest) -> Model``.
+        summary: one line.
+        licence: SPDX identifier of the model's code.
+        categories: what its labels mean, label ``i`` being ``categories[i]``: a tuple, or the
+            import string of one. ``None``: it takes the categories of the dataset (or those that
+            its weights or recipe state).
+        options: import string of the dataclass that its options are read into; ``None``: it takes
+            no options.
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    factory: str
+    summary: str = ""
+    licence: str = ""
+    categories: tuple[Category, ...] | str | None = None
+    options: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSpec:
+    """A dataset.
+
+    Attributes:
+        name: what ``--dataset`` takes (``name/split`` names a split too).
+        tasks: which of ``TASKS`` it holds truth for.
+        factory: import string of ``factory(request: DatasetRequest) -> Dataset``.
+        metrics: names of the metrics it is scored with by default, at least one a task.
+        splits: names of its splits; the first is the default.
+        summary: one line.
+        licence: SPDX identifier or name of the data's licence.
+        categories: a tuple, or the import string of one; ``None``: known once its files are read.
+        keypoints: the keypoint layout, or the import string of one; ``None``: there is none, or it
+            is read from the file.
+        options: import string of the dataclass that its options are read into.
+        suffixes: endings of the annotation files it reads (``(".json",)``), for a dataset that is
+            given as a file instead of by name.
+        fetch: import string of ``fetch(request: FetchRequest) -> None``, which downloads it;
+            ``None``: it cannot be fetched (or needs no fetching).
+    """
+
+    name: str
+    tasks: tuple[str, ...]
+    factory: str
+    metrics: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ("val",)
+    summary: str = ""
+    licence: str = ""
+    categories: tuple[Category, ...] | str | None = None
+    keypoints: KeypointLayout | str | None = None
+    options: str | None = None
+    suffixes: tuple[str, ...] = ()
+    fetch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """A metric: one protocol for one task.
+
+    Attributes:
+        name: what ``--metric`` takes.
+        task: which of ``TASKS`` it scores.
+        factory: import string of ``factory() -> Metric``.
+        prefix: what its values are called after, as ``"<prefix>/<value>"``; default: the task.
+        primary: the value a leaderboard is sorted by.
+        higher_is_better: how it is sorted.
+        summary: one line.
+        licence: SPDX identifier of the metric's code.
+    """
+
+    name: str
+    task: str
+    factory: str
+    prefix: str = ""
+    primary: str = "AP"
+    higher_is_better: bool = True
+    summary: str = ""
+    licence: str = ""
+
+    @property
+    def value_prefix(self) -> str:
+        return self.prefix or self.task
+
+
+@dataclass(frozen=True, slots=True)
+class LossSpec:
+    """A loss function: ``factory(**options) -> Callable[[Tensor, Tensor], Tensor]``."""
+
+    name: str
+    factory: str
+    summary: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransformSpec:
+    """An augmentation: ``factory(**options) -> torchvision.transforms.v2.Transform``."""
+
+    name: str
+    factory: str
+    summary: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeSpec:
+    """A zoo entry, as much of it as a list needs; the rest is parsed from its file when used.
+
+    Attributes:
+        name: the published name (``mask_rcnn_R_50_FPN_3x``).
+        model: the model's name.
+        dataset: the dataset it was published on.
+        tasks: what it predicts.
+        source: import string of ``source(name) -> Mapping``, which reads the whole recipe: tables
+            ``model`` (options), ``weights`` (url, md5_prefix or sha256, licence), ``categories``.
+        default: whether ``--model <model> --dataset <dataset>`` means this recipe.
+        config: the published configuration's path, where there is one.
+        model_id: the publisher's number of the weights.
+        weights_url: where the weights are; empty: none published yet.
+        published: ``"<task>/<value>"`` to the published number, unscaled (0 to 1).
+        summary: one line.
+        licence: licence of the weights.
+    """
+
+    name: str
+    model: str
+    dataset: str
+    tasks: tuple[str, ...]
+    source: str
+    default: bool = False
+    config: str = ""
+    model_id: str = ""
+    weights_url: str = ""
+    published: Mapping[str, float] = field(default_factory=dict)
+    summary: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """A further verb: ``factory`` is the import string of a ``click.Command``."""
+
+    name: str
+    factory: str
+    summary: str = ""
+
+
+Spec = (
+    ModelSpec | DatasetSpec | MetricSpec | LossSpec | TransformSpec | RecipeSpec | CommandSpec
+)
+
+
+def load(import_string: str) -> Any:
+    """The object that ``"package.module:attribute"`` names."""
+    module, _, attribute = import_string.partition(":")
+    if not attribute:
+        raise ValueError(f"{import_string!r} is not of the form 'package.module:attribute'")
+    found: Any = import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found
