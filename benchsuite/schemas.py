@@ -126,3 +126,113 @@ PR_CURVES = pa.schema(
     ]
 )
 """Precision at fixed recalls, one row a category and threshold; ``score`` is where it is reached."""
+
+
+# --- the store: one Parquet file a run and table -------------------------------------------------
+
+RUNS = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("result_id", pa.string(), nullable=False),
+        pa.field("created", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("verb", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("model_licence", pa.string()),
+        pa.field("model_options", pa.string()),
+        pa.field("recipe", pa.string()),
+        pa.field("weights_name", pa.string()),
+        pa.field("weights_sha256", pa.string()),
+        pa.field("weights_random", pa.bool_(), nullable=False),
+        pa.field("parameters", pa.int64()),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("dataset_options", pa.string()),
+        pa.field("annotation_sha256", pa.string(), nullable=False),
+        pa.field("images_sha256", pa.string(), nullable=False),
+        pa.field("n_images", pa.int64(), nullable=False),
+        pa.field("n_dataset_images", pa.int64(), nullable=False),
+        pa.field("partial", pa.bool_(), nullable=False),
+        pa.field("n_predictions", pa.int64(), nullable=False),
+        pa.field("n_dropped", pa.int64(), nullable=False),
+        pa.field("category_map", pa.string()),
+        pa.field("tasks", pa.list_(pa.string()), nullable=False),
+        pa.field("evaluators", pa.string(), nullable=False),
+        pa.field("preprocessing", pa.string()),
+        pa.field("precision", pa.string()),
+        pa.field("batch_size", pa.int32()),
+        pa.field("seed", pa.int64()),
+        pa.field("device", pa.string()),
+        pa.field("device_name", pa.string()),
+        pa.field("threads", pa.int32()),
+        pa.field("warmup", pa.int32()),
+        pa.field("kernels", pa.string()),
+        pa.field("verdict", pa.string()),
+        pa.field("warnings", pa.list_(pa.string()), nullable=False),
+        pa.field("command", pa.string()),
+        pa.field("version", pa.string(), nullable=False),
+    ]
+)
+"""One row a run. ``result_id`` is the SHA-256 of everything the result depends on: two runs with
+the same one must give the same numbers. Columns named after an object hold JSON."""
+
+METRICS = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("result_id", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("recipe", pa.string()),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("published", pa.float64()),
+        pa.field("primary", pa.bool_(), nullable=False),
+        pa.field("higher_is_better", pa.bool_(), nullable=False),
+        pa.field("partial", pa.bool_(), nullable=False),
+    ]
+)
+"""One row a value: ``metric`` is the plugin (``coco_bbox``), ``name`` is ``"bbox/AP"``."""
+
+STORED_PER_CLASS = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),
+        *PER_CLASS,
+    ]
+)
+
+STORED_PR_CURVES = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("category", pa.string(), nullable=False),
+        *PR_CURVES,
+    ]
+)
+
+STORED_SAMPLES = pa.schema([pa.field("run_id", pa.string(), nullable=False), *SAMPLES])
+
+ENVIRONMENT = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+    ]
+)
+"""One row a fact (``python``, ``torch``, ``cpu``, ``load_average``, …)."""
+
+STORE_TABLES: dict[str, pa.Schema] = {
+    "runs": RUNS,
+    "metrics": METRICS,
+    "per_class": STORED_PER_CLASS,
+    "pr_curves": STORED_PR_CURVES,
+    "predictions": PREDICTION_INSTANCES,
+    "prediction_images": PREDICTION_IMAGES,
+    "throughput": STORED_SAMPLES,
+    "environment": ENVIRONMENT,
+}
+"""The store's folders, each ``<table>/<run_id>.parquet``. ``predictions`` carries the run id in its
+file name alone, so that a file can be handed on as it stands."""

@@ -1,0 +1,86 @@
+"""benchsuite: takes a detector to a dataset and comes back with a number one can trust.
+
+The names below are the public surface. The specs cost nothing to import; records and protocols
+bring NumPy and PyArrow and are imported when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchsuite._version import __version__
+from benchsuite.contract import CONTRACT_VERSION
+from benchsuite.specs import (
+    Category,
+    CommandSpec,
+    DatasetSpec,
+    KeypointLayout,
+    LossSpec,
+    MetricSpec,
+    ModelSpec,
+    RecipeSpec,
+    TransformSpec,
+)
+
+if TYPE_CHECKING:
+    from benchsuite.hookspecs import hookimpl
+    from benchsuite.protocols import (
+        DatasetRequest,
+        ModelRequest,
+        Predictions,
+        Scores,
+        Truth,
+    )
+    from benchsuite.records import RLE, Image, ImageRecord, PanopticMap, Prediction, Segment
+    from benchsuite.truth import build_truth
+
+_LAZY = {
+    "hookimpl": "hookspecs",
+    "DatasetRequest": "protocols",
+    "ModelRequest": "protocols",
+    "Predictions": "protocols",
+    "Scores": "protocols",
+    "Truth": "protocols",
+    "RLE": "records",
+    "Image": "records",
+    "ImageRecord": "records",
+    "PanopticMap": "records",
+    "Prediction": "records",
+    "Segment": "records",
+    "build_truth": "truth",
+}
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "Category",
+    "CommandSpec",
+    "DatasetRequest",
+    "DatasetSpec",
+    "Image",
+    "ImageRecord",
+    "KeypointLayout",
+    "LossSpec",
+    "MetricSpec",
+    "ModelRequest",
+    "ModelSpec",
+    "PanopticMap",
+    "Prediction",
+    "Predictions",
+    "RLE",
+    "RecipeSpec",
+    "Scores",
+    "Segment",
+    "TransformSpec",
+    "Truth",
+    "__version__",
+    "build_truth",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f"benchsuite.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'benchsuite' has no attribute {name!r}")

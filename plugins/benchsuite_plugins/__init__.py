@@ -1,0 +1,80 @@
+"""The reference plugins: what ``benchsuite list`` shows of ours.
+
+This module is imported by every command, so it holds specs and nothing that costs time.
+"""
+
+from __future__ import annotations
+
+from benchsuite.hookspecs import hookimpl
+from benchsuite.specs import DatasetSpec, MetricSpec, ModelSpec
+
+BENCHSUITE_CONTRACT = (1, 0)
+
+
+@hookimpl
+def benchsuite_models() -> list[ModelSpec]:
+    return [
+        ModelSpec(
+            name="mask_rcnn",
+            tasks=("bbox", "segm"),
+            factory="benchsuite_plugins.models.mask_rcnn:create",
+            options="benchsuite_plugins.models.mask_rcnn:MaskRCNNOptions",
+            summary="Mask R-CNN with a ResNet-FPN backbone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+    ]
+
+
+@hookimpl
+def benchsuite_datasets() -> list[DatasetSpec]:
+    detection = ("coco_bbox", "coco_segm", "coco_keypoints")
+    return [
+        DatasetSpec(
+            name="shapes",
+            tasks=("bbox", "segm", "keypoints", "semantic", "panoptic"),
+            factory="benchsuite_plugins.datasets.shapes:open_shapes",
+            options="benchsuite_plugins.datasets.shapes:ShapesOptions",
+            metrics=detection,
+            splits=("val", "train"),
+            summary="embedded: drawn by seeded integer arithmetic, the same on every machine",
+            licence="Apache-2.0",
+            categories="benchsuite_plugins.datasets.shapes:CATEGORIES",
+            keypoints="benchsuite_plugins.datasets.shapes:KEYPOINTS",
+        ),
+        DatasetSpec(
+            name="coco",
+            tasks=("bbox", "segm", "keypoints", "panoptic"),
+            factory="benchsuite_plugins.datasets.coco:open_coco",
+            options="benchsuite_plugins.datasets.coco:CocoOptions",
+            metrics=detection,
+            splits=("val2017", "train2017", "val2014", "train2014"),
+            summary="COCO 2017 and 2014: instances, person keypoints, panoptic",
+            licence="CC-BY-4.0",
+            keypoints="benchsuite_plugins.datasets.coco:PERSON_KEYPOINTS",
+            fetch="benchsuite_plugins.datasets.coco_download:fetch",
+        ),
+        DatasetSpec(
+            name="coco_format",
+            tasks=("bbox", "segm", "keypoints"),
+            factory="benchsuite_plugins.datasets.coco_format:open_coco_format",
+            options="benchsuite_plugins.datasets.coco_format:CocoFormatOptions",
+            metrics=detection,
+            splits=("all",),
+            summary="any COCO-format annotation file: --dataset FILE.json --images DIR",
+            suffixes=(".json",),
+        ),
+    ]
+
+
+@hookimpl
+def benchsuite_metrics() -> list[MetricSpec]:
+    def coco(task: str, what: str) -> MetricSpec:
+        return MetricSpec(
+            name=f"coco_{task}",
+            task=task,
+            factory=f"benchsuite_plugins.metrics.coco_ap:{task}",
+            summary=f"COCO average precision of {what}, as pycocotools computes it",
+            licence="Apache-2.0",
+        )
+
+    return [coco("bbox", "boxes"), coco("segm", "masks"), coco("keypoints", "keypoints (OKS)")]
