@@ -1,0 +1,34 @@
+"""Fixtures for data that lies outside the project; tests skip where it does not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _shared(variable: str, name: str) -> Path:
+    folder = Path(os.environ.get(variable) or REPOSITORY.parent / "shared" / name)
+    if not folder.is_dir():
+        pytest.skip(f"no {name} folder; set ${variable} to one")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Small real data with known outcomes."""
+    return _shared("BENCHSUITE_TEST_DATA", "data")
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Small models with weights and outputs of the reference implementation."""
+    return _shared("BENCHSUITE_TEST_GOLDEN", "golden")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
