@@ -125,7 +125,7 @@ PR_CURVES = pa.schema(
         pa.field("score", pa.list_(pa.float64()), nullable=False),
     ]
 )
-"""Precision at fixed recalls, one row a category and threshold; ``score`` is where it is reached."""
+"""Precision at fixed recalls, one row a category and threshold; ``score``: where it is reached."""
 
 
 # --- the store: one Parquet file a run and table -------------------------------------------------
@@ -152,6 +152,7 @@ RUNS = pa.schema(
         pa.field("n_images", pa.int64(), nullable=False),
         pa.field("n_dataset_images", pa.int64(), nullable=False),
         pa.field("partial", pa.bool_(), nullable=False),
+        pa.field("predictions_sha256", pa.string()),
         pa.field("n_predictions", pa.int64(), nullable=False),
         pa.field("n_dropped", pa.int64(), nullable=False),
         pa.field("category_map", pa.string()),
@@ -173,7 +174,9 @@ RUNS = pa.schema(
     ]
 )
 """One row a run. ``result_id`` is the SHA-256 of everything the result depends on: two runs with
-the same one must give the same numbers. Columns named after an object hold JSON."""
+the same one must give the same numbers. ``predictions_sha256`` is the hash of the results file that
+``eval`` was given. ``model_options``, ``dataset_options``, ``category_map``, ``evaluators``,
+``preprocessing`` and ``kernels`` hold JSON objects."""
 
 METRICS = pa.schema(
     [

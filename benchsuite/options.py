@@ -1,0 +1,102 @@
+"""Options: dotted ``key=value`` overrides, read into a plugin's dataclass.
+
+The dataclasses are plain; pydantic checks types here, at the edge. An unknown key is an error that
+names the nearest keys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args, get_type_hints
+
+from benchsuite.errors import UsageError, unknown_name
+
+TABLES = ("model", "dataset")
+"""What the first part of a dotted key may be."""
+
+
+def parse_overrides(items: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """``["model.input.min_size_test=320"]`` to ``{"model": {"input": {"min_size_test": 320}}}``.
+
+    A value is read as JSON where it is JSON (``true``, ``0.5``, ``[1, 2]``), else as text.
+    """
+    tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+    for item in items:
+        key, equals, text = item.partition("=")
+        parts = key.strip().split(".")
+        if not equals or not all(parts):
+            raise UsageError(f"{item!r} is not of the form table.key=value (model.seed_images=3)")
+        if parts[0] not in TABLES or len(parts) < 2:
+            near = " or ".join(f"{table}.{key}" for table in TABLES)
+            raise UsageError(f"{key!r} does not say whose option it is; write {near}")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        _insert(tables[parts[0]], parts[1:], value, item)
+    return tables
+
+
+def _insert(table: dict[str, Any], parts: list[str], value: Any, item: str) -> None:
+    for part in parts[:-1]:
+        table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{item!r} goes into {part!r}, which was given a value before")
+    table[parts[-1]] = value
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the leaves of ``over`` put over it; neither is changed."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = merge(below, value) if both and below is not None else value
+    return merged
+
+
+def read_options(options_type: type[Any], values: Mapping[str, Any], table: str) -> Any:
+    """An instance of the dataclass ``options_type`` with ``values`` put over its defaults.
+
+    Raises:
+        UsageError: an unknown key (with the nearest), or a value of a wrong type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    _check_keys(options_type, values, table)
+    try:
+        return TypeAdapter(options_type).validate_python(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join([table, *(str(part) for part in first["loc"])])
+        raise UsageError(f"{key}={first['input']!r}: {first['msg']}") from None
+
+
+def _check_keys(options_type: type[Any], values: Mapping[str, Any], path: str) -> None:
+    types = get_type_hints(options_type)
+    known = [field.name for field in dataclasses.fields(options_type) if field.init]
+    for key, value in values.items():
+        if key not in known:
+            raise unknown_name(f"option of {path}", key, known)
+        nested = _dataclass_in(types[key])
+        if nested is not None and isinstance(value, Mapping):
+            _check_keys(nested, value, f"{path}.{key}")
+
+
+def _dataclass_in(annotation: Any) -> type[Any] | None:
+    """The dataclass that a field is, or may be (``X | None``)."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
+            return candidate
+    return None
+
+
+def options_to_json(options: Any) -> dict[str, Any]:
+    """Options as JSON-able values: part of a result's identity."""
+    if options is None:
+        return {}
+    plain = dataclasses.asdict(options) if dataclasses.is_dataclass(options) else dict(options)  # type: ignore[arg-type]
+    result: dict[str, Any] = json.loads(json.dumps(plain, sort_keys=True, default=str))
+    return result

@@ -1,0 +1,269 @@
+"""The head of the corridor: names and options become specs, and specs become things.
+
+Nothing here predicts or scores; an unknown name, an unknown option and data that is not there all
+end here, before any work is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchsuite.errors import ContractError, DataMissingError, PluginError, UsageError, unknown_name
+from benchsuite.options import merge, options_to_json, read_options
+from benchsuite.paths import cache_folder, datasets_folder
+from benchsuite.plugins import registry
+from benchsuite.specs import (
+    Category,
+    DatasetSpec,
+    KeypointLayout,
+    MetricSpec,
+    ModelSpec,
+    RecipeSpec,
+    load,
+)
+
+if TYPE_CHECKING:
+    from benchsuite.protocols import Dataset, Metric
+
+
+def use(import_string: str, what: str) -> Any:
+    """The object a spec names; a plugin's failure to provide it is told as the plugin's."""
+    try:
+        return load(import_string)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PluginError(f"{what} cannot be used: {import_string}: {error}") from error
+
+
+# --- datasets ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDataset:
+    """A dataset, opened.
+
+    Attributes:
+        name: what results call it (the file's stem, for a dataset given as a file).
+        options: its options as JSON-able values.
+    """
+
+    name: str
+    spec: DatasetSpec
+    split: str
+    dataset: Dataset
+    options: Mapping[str, Any]
+    given_as_file: bool = False
+
+    @property
+    def title(self) -> str:
+        return self.name if self.given_as_file else f"{self.name}/{self.split}"
+
+
+def find_dataset(argument: str, split: str | None = None) -> tuple[DatasetSpec, str, Path | None]:
+    """``"coco"``, ``"coco/val2017"`` or a file to its spec, split and (for a file) path."""
+    found = registry()
+    name, slash, given = argument.partition("/")
+    path = Path(argument).expanduser()
+    if name in found.datasets and (not slash or given in found.datasets[name].splits):
+        spec = found.datasets[name]
+        if split and given and split != given:
+            raise UsageError(f"--dataset {argument} and --split {split} name two splits")
+        chosen = split or given or spec.splits[0]
+        if chosen not in spec.splits:
+            raise unknown_name(f"split of {name}", chosen, spec.splits)
+        return spec, chosen, None
+    for spec in found.datasets.values():
+        if spec.suffixes and path.name.endswith(spec.suffixes):
+            if not path.is_file():
+                raise DataMissingError(f"there is no annotation file {path}")
+            return spec, split or spec.splits[0], path
+    if name in found.datasets:
+        raise unknown_name(f"split of {name}", given, found.datasets[name].splits)
+    if path.is_file():
+        suffixes = sorted({s for spec in found.datasets.values() for s in spec.suffixes})
+        raise UsageError(f"no dataset plugin reads {path.name}; known endings: {suffixes}")
+    raise found.missing("dataset", argument, found.datasets)
+
+
+def open_dataset(
+    argument: str,
+    *,
+    split: str | None = None,
+    images: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> OpenedDataset:
+    """Open a dataset by name, ``name/split`` or annotation file.
+
+    Args:
+        images: the image folder, for a dataset given as a file.
+        overrides: option values put over the defaults.
+
+    Raises:
+        UsageError: no such dataset, split or option.
+        DataMissingError: its files are not there.
+    """
+    from benchsuite.protocols import Dataset, DatasetRequest
+
+    spec, chosen, annotations = find_dataset(argument, split)
+    options = read_spec_options(spec.options, overrides or {}, "dataset", spec.name)
+    request = DatasetRequest(
+        split=chosen,
+        root=datasets_folder(),
+        cache=cache_folder(),
+        options=options,
+        annotations=annotations,
+        images=images,
+    )
+    dataset = use(spec.factory, f"dataset {spec.name!r}")(request)
+    if not isinstance(dataset, Dataset):
+        raise ContractError(
+            f"dataset {spec.name!r}: {spec.factory} returned a {type(dataset).__name__}, which "
+            "lacks part of benchsuite.protocols.Dataset"
+        )
+    return OpenedDataset(
+        name=annotations.stem if annotations else spec.name,
+        spec=spec,
+        split=chosen,
+        dataset=dataset,
+        options=options_to_json(options),
+        given_as_file=annotations is not None,
+    )
+
+
+def read_spec_options(
+    options: str | None, values: Mapping[str, Any], table: str, owner: str
+) -> Any:
+    """An instance of the options dataclass that a spec names, or ``None`` where it has none."""
+    if options is None:
+        if values:
+            raise UsageError(f"{owner!r} takes no options, but was given {', '.join(values)}")
+        return None
+    return read_options(use(options, f"options of {owner!r}"), values, table)
+
+
+# --- models -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A model, chosen but not built.
+
+    Attributes:
+        recipe: the zoo entry whose options (and, unless told otherwise, weights) it takes.
+        body: the whole recipe.
+        options: an instance of its options dataclass.
+        categories: what its labels mean; ``None``: what the dataset has.
+    """
+
+    spec: ModelSpec
+    recipe: RecipeSpec | None
+    body: Mapping[str, Any]
+    options: Any
+    categories: tuple[Category, ...] | None
+
+
+def resolve_model(
+    argument: str,
+    *,
+    dataset: str,
+    weights: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> ResolvedModel:
+    """A model's or recipe's name to what shall be built for that dataset.
+
+    A model's own name stands for its default recipe on the dataset, where there is one. Naming a
+    recipe as ``weights`` chooses that recipe's options and categories too.
+    """
+    found = registry()
+    recipe = found.recipes.get(argument)
+    spec = found.models.get(recipe.model if recipe else argument)
+    if spec is None:
+        name = recipe.model if recipe else argument
+        raise found.missing("model", name, [*found.models, *found.recipes])
+    if weights in found.recipes:
+        recipe = found.recipes[weights]
+        if recipe.model != spec.name:
+            raise UsageError(
+                f"--weights {weights} are of model {recipe.model!r}, not {spec.name!r}"
+            )
+    if recipe is None:
+        recipe = default_recipe(spec, dataset)
+    body: Mapping[str, Any] = {}
+    if recipe is not None:
+        body = use(recipe.source, f"recipe {recipe.name!r}")(recipe.name)
+    values = merge(body.get("model_options", {}), overrides or {})
+    return ResolvedModel(
+        spec=spec,
+        recipe=recipe,
+        body=body,
+        options=read_spec_options(spec.options, values, "model", spec.name),
+        categories=_categories(spec, body, weights),
+    )
+
+
+def default_recipe(spec: ModelSpec, dataset: str) -> RecipeSpec | None:
+    """The recipe that the model's own name stands for on that dataset."""
+    for recipe in registry().recipes.values():
+        if recipe.default and recipe.model == spec.name and recipe.dataset == dataset:
+            return recipe
+    return None
+
+
+def _categories(
+    spec: ModelSpec, body: Mapping[str, Any], weights: str | None
+) -> tuple[Category, ...] | None:
+    if weights != "random" and (stated := body.get("categories")):
+        return tuple(stated)
+    if isinstance(spec.categories, str):
+        return tuple(use(spec.categories, f"categories of {spec.name!r}"))
+    return spec.categories
+
+
+# --- metrics ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedMetric:
+    spec: MetricSpec
+    metric: Metric
+
+
+def resolve_metrics(
+    spec: DatasetSpec,
+    tasks: Sequence[str],
+    wanted: Sequence[str] = (),
+) -> list[ResolvedMetric]:
+    """The metrics that score ``tasks``: those named, else those the dataset is scored with."""
+    from benchsuite.protocols import Metric
+
+    found = registry()
+    specs = [found.find("metrics", name) for name in (wanted or spec.metrics)]
+    resolved = []
+    for metric_spec in specs:
+        if metric_spec.task not in tasks:
+            if wanted:
+                raise UsageError(
+                    f"metric {metric_spec.name!r} scores {metric_spec.task}, but model and dataset "
+                    f"share {', '.join(tasks) or 'no task'}"
+                )
+            continue
+        metric = use(metric_spec.factory, f"metric {metric_spec.name!r}")()
+        if not isinstance(metric, Metric):
+            raise ContractError(
+                f"metric {metric_spec.name!r}: {metric_spec.factory} returned a "
+                f"{type(metric).__name__}, which lacks part of benchsuite.protocols.Metric"
+            )
+        resolved.append(ResolvedMetric(metric_spec, metric))
+    return resolved
+
+
+def keypoint_layout(opened: OpenedDataset) -> KeypointLayout | None:
+    """The keypoint layout that results on this dataset are scored with."""
+    stated = opened.dataset.keypoints or opened.spec.keypoints
+    if isinstance(stated, str):
+        stated = use(stated, f"keypoints of {opened.spec.name!r}")
+    if stated is not None and not isinstance(stated, KeypointLayout):
+        raise ContractError(f"keypoints of {opened.spec.name!r} is no KeypointLayout: {stated!r}")
+    return stated
