@@ -1,0 +1,7 @@
+"""``python -m benchsuite``."""
+
+import sys
+
+from benchsuite.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,86 @@
+"""What several verbs share: completion of names, the override arguments, output to two streams."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from benchsuite.results import Outcome
+
+Completer = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def names_of(*kinds: str) -> Completer:
+    """Shell completion over the names of what plugins registered."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        from benchsuite.plugins import registry
+
+        names = {name for kind in kinds for name in registry().of_kind(kind)}
+        return sorted(name for name in names if name.startswith(incomplete))
+
+    return complete
+
+
+dataset_option = click.option(
+    "--dataset",
+    required=True,
+    metavar="NAME[/SPLIT]|FILE",
+    help="A dataset's name (coco, coco/val2017), or a COCO-format annotation file.",
+    shell_complete=names_of("datasets"),
+)
+split_option = click.option("--split", metavar="NAME", help="Which split of the dataset.")
+metric_option = click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Score with this metric instead of the dataset's own (may be repeated).",
+    shell_complete=names_of("metrics"),
+)
+out_option = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="The store: a folder of Parquet files.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr."
+)
+overrides_argument = click.argument("overrides", nargs=-1, metavar="[TABLE.KEY=VALUE]...")
+
+
+def tell(line: str) -> None:
+    """A line for the user, on stderr."""
+    click.echo(line, err=True)
+
+
+def command_line() -> str:
+    """The command as it was given, to repeat it."""
+    return shlex.join(["benchsuite", *sys.argv[1:]])
+
+
+def show(outcome: Outcome, dataset_title: str, *, as_json: bool) -> None:
+    """Put the outcome on standard output."""
+    if as_json:
+        echo_json(outcome.to_json())
+        return
+    from rich.console import Console
+
+    from benchsuite.results import render
+
+    console = Console(soft_wrap=True, highlight=False)
+    for part in render(outcome, dataset_title):
+        console.print(part)
+
+
+def echo_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,124 @@
+"""The middle of the corridor: a model is built and taken over the images, batch by batch.
+
+Finished batches go into a resumable working area; a batch is never split, so a resumed run forms
+the same batches and ends with the same predictions as one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from benchsuite.errors import ContractError, InterruptedRun
+from benchsuite.progress import progress
+from benchsuite.protocols import DescribedModel, Model, ModelRequest
+from benchsuite.resolve import OpenedDataset, ResolvedModel, keypoint_layout, use
+from benchsuite.throughput import timed_predict
+
+if TYPE_CHECKING:
+    from benchsuite.devices import Device
+    from benchsuite.prediction_parts import PredictionParts
+    from benchsuite.records import ImageRecord
+    from benchsuite.specs import Category
+
+
+def build_model(
+    resolved: ResolvedModel,
+    categories: Sequence[Category],
+    *,
+    weights: Path | None,
+    device: Device,
+    seed: int,
+    opened: OpenedDataset | None = None,
+) -> Model:
+    """Call the model's factory.
+
+    Raises:
+        ContractError: what it returned is no model.
+    """
+    spec = resolved.spec
+    request = ModelRequest(
+        options=resolved.options,
+        categories=tuple(categories),
+        weights=weights,
+        device=device.name,
+        seed=seed,
+        keypoints=keypoint_layout(opened) if opened else None,
+    )
+    model = use(spec.factory, f"model {spec.name!r}")(request)
+    if not isinstance(model, Model):
+        raise ContractError(
+            f"model {spec.name!r}: {spec.factory} returned a {type(model).__name__}, which has no "
+            "predict(images)"
+        )
+    return model
+
+
+def describe(model: Model) -> Mapping[str, Any]:
+    """What the model says its results depend on; nothing for one that does not say."""
+    return model.describe() if isinstance(model, DescribedModel) else {}
+
+
+def predict_all(
+    model: Model,
+    opened: OpenedDataset,
+    records: Sequence[ImageRecord],
+    parts: PredictionParts,
+    *,
+    batch_size: int,
+    warmup: int,
+    device: Device,
+    tell: Callable[[str], None],
+) -> None:
+    """Run the model over every record that ``parts`` does not hold yet, in order.
+
+    Args:
+        warmup: untimed passes over the first batch before the watch is started.
+
+    Raises:
+        InterruptedRun: on Ctrl-C, after what was finished has been kept.
+    """
+    done = parts.finished()
+    if done:
+        tell(f"going on after {done} of {len(records)} images")
+    with _keep_on_interrupt(parts, len(records)):
+        left = list(_batches(records, done, batch_size))
+        if left and warmup:
+            _, first = left[0]
+            images = [opened.dataset.load(record) for record in first]
+            for _ in range(warmup):
+                model.predict(images)
+            device.synchronise()
+        with progress("predicting", len(records), done=done) as shown:
+            for index, batch in left:
+                start = perf_counter()
+                images = [opened.dataset.load(record) for record in batch]
+                load_ms = 1e3 * (perf_counter() - start)
+                predictions, times = timed_predict(model, images, device.synchronise)
+                sample = times.per_image(index, len(batch), load_ms)
+                parts.append([(record, each, sample) for record, each in zip(batch, predictions)])
+                shown.advance(len(batch))
+        parts.flush()
+
+
+def _batches(
+    records: Sequence[ImageRecord], done: int, size: int
+) -> Iterator[tuple[int, Sequence[ImageRecord]]]:
+    """(index, batch), counted from the first image of all: resuming does not shift the batches."""
+    for start in range(done, len(records), size):
+        yield start // size, records[start : start + size]
+
+
+@contextmanager
+def _keep_on_interrupt(parts: PredictionParts, total: int) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        parts.flush()
+        raise InterruptedRun(
+            f"interrupted after {parts.finished()} of {total} images; they are kept: the same "
+            "command with --resume goes on from there"
+        ) from None

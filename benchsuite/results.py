@@ -1,0 +1,178 @@
+"""What a run or an evaluation comes back with, and the two ways it is told: JSON and a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rich.console import RenderableType
+
+REPRODUCED_TOLERANCE = 0.001
+"""A measured value within 0.1 points of the published one is called reproduced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished run.
+
+    Attributes:
+        run: the row of ``schemas.RUNS``.
+        metrics: ``"<prefix>/<value>"`` to number, unscaled, at full precision.
+        published: the same names to published numbers, where the recipe has them and its own
+            weights were used.
+        stages: what ``throughput.summarise`` gives; empty for ``eval``.
+        weights: ``{"name", "sha256"}``, the string ``"random"``, or ``None`` for ``eval``.
+        kernels: operator to the implementation that served it.
+        paths: table to file, and ``"report"``.
+    """
+
+    run: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    published: Mapping[str, float]
+    stages: Mapping[str, Mapping[str, float]]
+    weights: Mapping[str, str | None] | str | None
+    kernels: Mapping[str, str]
+    paths: Mapping[str, Path]
+    per_class: pa.Table | None = None
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``--json`` puts on standard output."""
+        return {
+            "run_id": self.run["run_id"],
+            "result_id": self.run["result_id"],
+            "model": self.run["model"],
+            "recipe": self.run["recipe"],
+            "dataset": self.run["dataset"],
+            "split": self.run["split"],
+            "n_images": self.run["n_images"],
+            "n_predictions": self.run["n_predictions"],
+            "n_dropped": self.run["n_dropped"],
+            "partial": self.run["partial"],
+            "weights": self.weights,
+            "metrics": dict(self.metrics),
+            "published": dict(self.published),
+            "verdict": self.run["verdict"],
+            "stages_ms": {k: dict(v) for k, v in self.stages.items() if k != "images_per_second"},
+            "images_per_second": self.stages.get("images_per_second", {}).get("value"),
+            "device": self.run["device"],
+            "threads": self.run["threads"],
+            "precision": self.run["precision"],
+            "batch_size": self.run["batch_size"],
+            "seed": self.run["seed"],
+            "kernels": dict(self.kernels),
+            "evaluators": json.loads(self.run["evaluators"]),
+            "warnings": list(self.run["warnings"]),
+            "results": str(self.paths["metrics"]),
+            "predictions": str(self.paths["predictions"]),
+            "report": str(self.paths["report"]),
+            "version": self.run["version"],
+        }
+
+
+def verdict(
+    metrics: Mapping[str, float], published: Mapping[str, float], *, random: bool, partial: bool
+) -> str:
+    """What a measured number is worth beside the published one."""
+    if random:
+        return "random weights"
+    if partial:
+        return "partial, not comparable"
+    shared = [name for name in published if name in metrics]
+    if not shared:
+        return "no published number"
+    worst = max(abs(metrics[name] - published[name]) for name in shared)
+    # Published numbers are rounded to a tenth of a point: half of that is nobody's error.
+    within = worst <= REPRODUCED_TOLERANCE + 0.0005
+    return "reproduced" if within else "outside tolerance"
+
+
+def title(run: Mapping[str, Any], dataset_title: str) -> str:
+    """``model · dataset · images · device · precision · batch``."""
+    parts = [run["recipe"] or run["model"], dataset_title, f"{run['n_images']} images"]
+    if run["device"]:
+        threads = f", {run['threads']} threads" if run["device"] == "cpu" else ""
+        parts += [f"{run['device']}{threads}", run["precision"], f"batch {run['batch_size']}"]
+    return " · ".join(str(part) for part in parts)
+
+
+def render(outcome: Outcome, dataset_title: str) -> list[RenderableType]:
+    """The screen: title, numbers beside published ones, latency, worst classes, where it lies."""
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    shown: list[RenderableType] = [Text(title(outcome.run, dataset_title), style="bold")]
+    for warning in outcome.run["warnings"]:
+        shown.append(Text(f"! {warning}", style="yellow"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for header in ("measured", "published", "difference"):
+        table.add_column(header, justify="right")
+    table.add_column("")
+    for name, value in outcome.metrics.items():
+        published = outcome.published.get(name)
+        if published is None:
+            table.add_row(escape(name), _points(value), "", "", "")
+        else:
+            difference = 100 * (value - published)
+            judged = outcome.run["verdict"] if outcome.run["partial"] else ""
+            table.add_row(
+                escape(name), _points(value), _points(published), f"{difference:+.2f}", judged
+            )
+    shown.append(table)
+    shown.extend(Text(line) for line in _latency(outcome))
+    if worst := _worst_classes(outcome.per_class):
+        shown.append(Text(f"worst classes  {worst}"))
+    if outcome.kernels:
+        used = ", ".join(f"{name} {how}" for name, how in outcome.kernels.items())
+        shown.append(Text(f"kernels        {used}"))
+    shown.append(Text(f"verdict        {outcome.run['verdict']}"))
+    shown.append(Text(f"results        {outcome.paths['metrics']}"))
+    shown.append(Text(f"predictions    {outcome.paths['predictions']}"))
+    shown.append(Text(f"report         {outcome.paths['report']}"))
+    if outcome.run["command"]:
+        shown.append(Text(f"repeat         {outcome.run['command']}"))
+    return shown
+
+
+def _points(value: float) -> str:
+    """A fraction as points with two decimals; -1 means that there was nothing to measure."""
+    return "–" if value == -1 or value != value else f"{100 * value:.2f}"
+
+
+def _latency(outcome: Outcome) -> list[str]:
+    stages = outcome.stages
+    if not stages:
+        return []
+    short = {"load": "load", "preprocess": "pre", "model": "model", "postprocess": "post"}
+    parts = [
+        f"{short[stage]} {stages[stage]['p50']:.1f} p50, {stages[stage]['p95']:.1f} p95"
+        for stage in short
+        if stage in stages
+    ]
+    rate = stages["images_per_second"]["value"]
+    warmup = outcome.run["warmup"]
+    return [
+        f"latency ms     {' · '.join(parts)}",
+        f"throughput     {rate:.2f} img/s without loading, after {warmup} warm-up batches, "
+        + f"synchronised, {outcome.run['threads']} threads",
+    ]
+
+
+def _worst_classes(per_class: pa.Table | None, count: int = 5) -> str:
+    if per_class is None or per_class.num_rows == 0:
+        return ""
+    first_task = per_class["task"][0].as_py()
+    rows = [
+        (row["value"], row["category"])
+        for row in per_class.select(["task", "metric", "value", "category"]).to_pylist()
+        if row["task"] == first_task and row["metric"] == "AP" and row["value"] is not None
+    ]
+    worst = sorted(rows)[:count]
+    return ", ".join(f"{name} {100 * value:.1f}" for value, name in worst)

@@ -1,0 +1,328 @@
+"""The corridor from end to end: a model taken to a dataset, scored and stored.
+
+``plan_run`` settles everything that can be known without work (and is all that ``--dry-run`` does);
+``execute`` walks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from benchsuite._version import __version__
+from benchsuite.categories import CategoryMap, map_categories
+from benchsuite.errors import UsageError
+from benchsuite.options import options_to_json
+from benchsuite.recording import Recording, as_json, image_list_sha256, record
+from benchsuite.resolve import (
+    OpenedDataset,
+    ResolvedMetric,
+    ResolvedModel,
+    open_dataset,
+    resolve_metrics,
+    resolve_model,
+)
+from benchsuite.results import Outcome, verdict
+from benchsuite.scoring import score
+from benchsuite.store import Store, new_run_id, result_identity
+from benchsuite.weights import resolve_weights
+
+if TYPE_CHECKING:
+    from benchsuite.records import ImageRecord
+    from benchsuite.specs import Category
+    from benchsuite.weights import Weights
+
+PRECISION = "fp32"
+BYTES_PER_IMAGE = 64 * 1024
+"""What an image's predictions take in the store at most, roughly: 100 masks as RLE."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What ``benchsuite run`` was asked for. ``None`` means: choose."""
+
+    model: str
+    dataset: str
+    weights: str | None = None
+    split: str | None = None
+    images: Path | None = None
+    device: str | None = None
+    threads: int | None = None
+    batch_size: int = 1
+    seed: int = 0
+    limit: int | None = None
+    warmup: int = 3
+    metrics: Sequence[str] = ()
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    out: Path = Path("results")
+    resume: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """A run with every name resolved and the dataset open, but nothing downloaded or built."""
+
+    request: RunRequest
+    opened: OpenedDataset
+    model: ResolvedModel
+    tasks: tuple[str, ...]
+    metrics: Sequence[ResolvedMetric]
+    records: Sequence[ImageRecord]
+    n_dataset_images: int
+
+    @property
+    def partial(self) -> bool:
+        return len(self.records) < self.n_dataset_images
+
+
+def plan_run(request: RunRequest) -> RunPlan:
+    """Resolve names and options and open the dataset.
+
+    Raises:
+        UsageError: an unknown name or option, or model and dataset share no task.
+        DataMissingError: the dataset is not there.
+    """
+    for name in ("batch_size", "limit"):
+        value = getattr(request, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    opened = open_dataset(
+        request.dataset,
+        split=request.split,
+        images=request.images,
+        overrides=request.overrides.get("dataset"),
+    )
+    if opened.given_as_file and request.images is None:
+        raise UsageError(
+            f"--dataset {request.dataset} is a file: say where its images lie (--images)"
+        )
+    model = resolve_model(
+        request.model,
+        dataset=opened.spec.name,
+        weights=request.weights,
+        overrides=request.overrides.get("model"),
+    )
+    tasks = tuple(task for task in model.spec.tasks if task in opened.dataset.tasks)
+    if not tasks:
+        raise UsageError(
+            f"model {model.spec.name!r} predicts {', '.join(model.spec.tasks)}, dataset "
+            f"{opened.title!r} has truth for {', '.join(opened.dataset.tasks)}: nothing to score"
+        )
+    metrics = resolve_metrics(opened.spec, tasks, request.metrics)
+    if not metrics:
+        raise UsageError(f"no metric scores {', '.join(tasks)} on {opened.title!r} (see --metric)")
+    everything = opened.dataset.images()
+    if not everything:
+        raise UsageError(f"dataset {opened.title!r} has no images: there is nothing to run")
+    return RunPlan(
+        request=request,
+        opened=opened,
+        model=model,
+        tasks=tasks,
+        metrics=metrics,
+        records=everything[: request.limit],
+        n_dataset_images=len(everything),
+    )
+
+
+def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
+    """Predict, score, store.
+
+    Args:
+        tell: takes a line for the user (progress goes to stderr by itself).
+
+    Raises:
+        InterruptedRun: on Ctrl-C; what was finished is kept and ``--resume`` goes on from there.
+    """
+    import benchsuite_kernels
+
+    from benchsuite.devices import use_device
+    from benchsuite.environment import facts
+    from benchsuite.inference import build_model, describe, predict_all
+    from benchsuite.prediction_parts import PredictionParts
+    from benchsuite.predictions import read_predictions
+
+    request, opened = plan.request, plan.opened
+    store = Store(request.out)
+    store.check_writable(BYTES_PER_IMAGE * len(plan.records))
+    weights = resolve_weights(request.weights, plan.model.recipe, plan.model.body)
+    device = use_device(request.device, threads=request.threads, seed=request.seed)
+    environment = facts()
+    categories = model_categories(plan)
+    mapping = map_categories(categories, opened.dataset.categories)
+    model = build_model(
+        plan.model,
+        categories,
+        weights=weights.path,
+        device=device,
+        seed=request.seed,
+        opened=opened,
+    )
+    described = describe(model)
+    identity = identity_fields(plan, weights, described)
+    result_id = result_identity(identity)
+    warnings = find_warnings(plan, weights, mapping, environment)
+    for warning in warnings:
+        tell(warning)
+
+    benchsuite_kernels.reset_served()
+    folder = request.out / ".work" / f"{result_id[:24]}-{device.name.replace(':', '')}"
+    with PredictionParts(folder, result_id, mapping.category_ids) as parts:
+        if not request.resume and parts.finished():
+            tell(f"starting over: {parts.finished()} finished images are thrown away (--resume)")
+            parts.restart()
+        predict_all(
+            model,
+            opened,
+            plan.records,
+            parts,
+            batch_size=request.batch_size,
+            warmup=request.warmup,
+            device=device,
+            tell=tell,
+        )
+        served = benchsuite_kernels.served()
+        now = datetime.now(UTC)
+        run_id = new_run_id(plan.model.spec.name, opened.name, now)
+        with store.stage(run_id) as staging:
+            counts = parts.merge(
+                staging.path("predictions"),
+                staging.path("prediction_images"),
+                staging.path("throughput"),
+                run_id,
+            )
+            predictions = read_predictions(
+                staging.path("predictions"), staging.path("prediction_images")
+            )
+            scored = score(opened, predictions, plan.metrics, tell)
+            published = published_numbers(plan, weights)
+            values = {name: value for each in scored for name, value in each.named().items()}
+            row = {
+                "run_id": run_id,
+                "result_id": result_id,
+                "created": now,
+                "verb": "run",
+                "model": plan.model.spec.name,
+                "model_licence": plan.model.spec.licence,
+                "model_options": as_json(identity["model_options"]),
+                "recipe": plan.model.recipe.name if plan.model.recipe else None,
+                "weights_name": weights.name,
+                "weights_sha256": weights.sha256,
+                "weights_random": weights.random,
+                "parameters": described.get("parameters"),
+                "dataset": opened.name,
+                "split": opened.split,
+                "dataset_options": as_json(opened.options),
+                "annotation_sha256": identity["annotation_sha256"],
+                "images_sha256": identity["images_sha256"],
+                "n_images": len(plan.records),
+                "n_dataset_images": plan.n_dataset_images,
+                "partial": plan.partial,
+                "n_predictions": counts.instances,
+                "n_dropped": counts.dropped,
+                "category_map": as_json(mapping.to_json()),
+                "tasks": [each.spec.task for each in scored],
+                "evaluators": as_json({each.spec.name: each.evaluator for each in scored}),
+                "preprocessing": as_json(described.get("preprocessing", {})),
+                "precision": PRECISION,
+                "batch_size": request.batch_size,
+                "seed": request.seed,
+                "device": device.name,
+                "device_name": device.hardware,
+                "threads": device.threads,
+                "warmup": request.warmup,
+                "kernels": as_json(served),
+                "verdict": verdict(values, published, random=weights.random, partial=plan.partial),
+                "warnings": warnings,
+                "command": request.command,
+                "version": __version__,
+            }
+            recording = Recording(row, published, weights.to_json(), served, environment)
+            samples = pq.read_table(staging.path("throughput"))
+            outcome = record(staging, recording, scored, opened.dataset.categories, samples)
+        parts.discard()
+    return outcome
+
+
+def model_categories(plan: RunPlan) -> tuple[Category, ...]:
+    """What the labels mean: what recipe or model states, else what the dataset has."""
+    if plan.model.categories is not None:
+        return plan.model.categories
+    return plan.opened.dataset.categories
+
+
+def published_numbers(plan: RunPlan, weights: Weights) -> Mapping[str, float]:
+    """The recipe's published numbers, where its own weights run on the dataset they are for."""
+    recipe = plan.model.recipe
+    if recipe is None or weights.name != recipe.name or recipe.dataset != plan.opened.spec.name:
+        return {}
+    return dict(recipe.published)
+
+
+def identity_fields(
+    plan: RunPlan, weights: Weights, described: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything the numbers depend on. Device and threads are recorded, but are not part of it."""
+    request, opened = plan.request, plan.opened
+    return {
+        "version": __version__,
+        "model": plan.model.spec.name,
+        "model_options": options_to_json(plan.model.options),
+        "described": dict(described),
+        "weights": weights.sha256 or "random",
+        "dataset": opened.name,
+        "split": opened.split,
+        "dataset_options": dict(opened.options),
+        "annotation_sha256": opened.dataset.annotation_sha256,
+        "images_sha256": image_list_sha256(plan.records),
+        "evaluators": {each.spec.name: each.metric.evaluator for each in plan.metrics},
+        "precision": PRECISION,
+        "batch_size": request.batch_size,
+        "seed": request.seed,
+    }
+
+
+def find_warnings(
+    plan: RunPlan, weights: Weights, mapping: CategoryMap, environment: Mapping[str, Any]
+) -> list[str]:
+    """What a reader of the number has to know."""
+    warnings = []
+    if weights.random:
+        warnings.append(
+            "random weights: no trained weights were given (--weights), the numbers mean nothing"
+        )
+    if plan.partial:
+        warnings.append(
+            f"partial, not comparable: {len(plan.records)} of {plan.n_dataset_images} images"
+        )
+    if plan.request.batch_size > 1:
+        warnings.append(
+            f"batch {plan.request.batch_size}: padding can change predictions; published numbers "
+            "are of batch 1"
+        )
+    if mapping.dropped:
+        warnings.append(
+            f"{len(mapping.dropped)} of the model's categories are not in the dataset, their "
+            f"predictions are dropped: {some(mapping.dropped)}"
+        )
+    if mapping.unreachable:
+        warnings.append(
+            f"{len(mapping.unreachable)} of the dataset's categories cannot be predicted by the "
+            f"model: {some(mapping.unreachable)}"
+        )
+    if environment["load_average"] > 0.5 * environment["cores"]:
+        warnings.append(
+            f"the machine is busy (load {environment['load_average']} on {environment['cores']} "
+            "cores): times may be too long"
+        )
+    return warnings
+
+
+def some(names: Sequence[str], count: int = 8) -> str:
+    return ", ".join(names[:count]) + (", …" if len(names) > count else "")
