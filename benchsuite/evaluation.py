@@ -131,5 +131,4 @@ def evaluate_file(request: EvalRequest, tell: Callable[[str], None]) -> Outcome:
         staging.write("prediction_images", predictions.images)
         samples = schemas.STORED_SAMPLES.empty_table()
         staging.write("throughput", samples)
-        outcome = record(staging, recording, scored, dataset.categories, samples)
-    return outcome
+        return record(staging, recording, scored, dataset.categories, samples)

@@ -158,10 +158,10 @@ def _latency(outcome: Outcome) -> list[str]:
     ]
     rate = stages["images_per_second"]["value"]
     warmup = outcome.run["warmup"]
+    conditions = f"{warmup} warm-up batches, synchronised, {outcome.run['threads']} threads"
     return [
         f"latency ms     {' · '.join(parts)}",
-        f"throughput     {rate:.2f} img/s without loading, after {warmup} warm-up batches, "
-        + f"synchronised, {outcome.run['threads']} threads",
+        f"throughput     {rate:.2f} img/s without loading ({conditions})",
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from benchsuite._version import __version__
-from benchsuite.errors import BenchsuiteError
+from benchsuite.errors import BenchsuiteError, PluginError
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("benchsuite.cli.run:run", "Take a model to a dataset: predict, score, store, show."),
@@ -49,8 +49,10 @@ class Verbs(click.Group):
             return None
         from benchsuite.resolve import use
 
-        command = use(spec.factory, f"command {cmd_name!r}")
-        return command
+        registered: click.Command = use(spec.factory, f"command {cmd_name!r}")
+        if not isinstance(registered, click.Command):
+            raise PluginError(f"command {cmd_name!r}: {spec.factory} is no click.Command")
+        return registered
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
