@@ -1,0 +1,255 @@
+"""Ground truth as columns, from COCO-like records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from benchsuite.keypoint_column import KeypointColumn
+from benchsuite.protocols import Truth
+from benchsuite.record_list import RecordList
+from benchsuite.records import ImageRecord
+from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
+from benchsuite.segmentation_column import SegmentationColumn, mask_areas, rle_array
+from benchsuite.specs import Category, KeypointLayout
+
+
+def build_truth(
+    images: Sequence[ImageRecord | Mapping[str, Any]],
+    annotations: Sequence[Mapping[str, Any]],
+    categories: Sequence[Category | Mapping[str, Any]],
+    *,
+    keypoints: KeypointLayout | None = None,
+    source: str = "",
+) -> Truth:
+    """Ground truth of plain records, as a COCO annotation file holds them.
+
+    Args:
+        images: image records, or objects with ``id``, ``width``, ``height`` and, optionally,
+            ``file_name``.
+        annotations: objects with ``id``, ``image_id``, ``category_id``, ``bbox`` (x, y, width,
+            height, in pixels) and, optionally, ``area``, ``iscrowd``, ``segmentation`` (polygons or
+            RLE), ``keypoints`` (x, y, visibility of each) and ``num_keypoints``. They are numbered
+            from 1 where none has an ``id``.
+        categories: categories, or objects with ``id``, ``name`` and, optionally, ``isthing`` and
+            ``supercategory``.
+        keypoints: the layout of the keypoints, where there are any.
+        source: what messages call the place that the records are from.
+
+    Returns:
+        Truth for all tasks that the annotations serve.
+
+    Raises:
+        InputError: a record lacks a field, holds something else than the field means, or refers to
+            an image or category that is not there.
+    """
+    columns = TruthColumns(images, annotations, categories, source=source)
+    return columns.truth(None, keypoints)
+
+
+class TruthColumns:
+    """The content of a COCO annotation file, as columns that any task's truth is made of.
+
+    Missing fields: ``iscrowd`` counts as 0; ``num_keypoints`` is the number of keypoints with a
+    visibility above 0; ``area`` is the mask's, or where there is none the box's, except for
+    keypoints, whose protocol measures distances by it.
+
+    Args:
+        images, annotations, categories, source: see ``build_truth``.
+
+    Attributes:
+        image_records: by ascending id, the order that COCO's protocol evaluates in.
+        categories: in file order.
+        source: what messages call the file.
+        keypoint_count: keypoints of an annotation, by the first that has any; 0: none has.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[ImageRecord | Mapping[str, Any]],
+        annotations: Sequence[Mapping[str, Any]],
+        categories: Sequence[Category | Mapping[str, Any]],
+        *,
+        source: str = "",
+    ) -> None:
+        self.source = source
+        self.image_records = _image_records(images, source or None)
+        self.categories = read_categories(categories, source or None)
+
+        records = RecordList(annotations, name="annotations", file=source or None)
+        self._names = records.names
+        self._ids = _annotation_ids(records)
+        self._image_ids = records.integers("image_id")
+        self._category_ids = records.integers("category_id")
+        self._boxes, self._has_box = records.boxes("bbox")
+        self._areas, self._has_area = records.numbers("area")
+        self._iscrowd = records.integers("iscrowd", default=0) != 0
+        self._segmentations = SegmentationColumn(records)
+        self._keypoints = KeypointColumn(records)
+        self._visible = records.integers("num_keypoints", default=-1)
+        self.keypoint_count = self._keypoints.count
+        self._image_rows = self._referred_images()
+        self._check_categories()
+
+    @property
+    def has_segmentations(self) -> bool:
+        return bool(self._segmentations.present.any())
+
+    def truth(self, task: str | None, keypoints: KeypointLayout | None = None) -> Truth:
+        """Truth for one of ``bbox``, ``segm`` and ``keypoints``, or (``None``) for all of them.
+
+        Raises:
+            InputError: an annotation lacks what the task needs.
+        """
+        needed = {"bbox": self._has_box, "segm": self._segmentations.present}
+        if task in needed and not needed[task].all():
+            field = "bbox" if task == "bbox" else "segmentation"
+            raise self._names.error(
+                needed[task].argmin(), f"the field {field!r} is missing, which {task} is scored by"
+            )
+        sizes = np.array([(record.height, record.width) for record in self.image_records])
+        sizes = sizes.reshape(-1, 2)[self._image_rows]
+        masks = None
+        if task in (None, "segm") and self.has_segmentations:
+            masks = self._segmentations.encode(sizes)
+        points = None
+        if task in (None, "keypoints") and self.keypoint_count:
+            points = self._keypoints.checked()
+        columns = {
+            "annotation_id": pa.array(self._ids),
+            "image_id": pa.array(self._image_ids),
+            "category_id": pa.array(self._category_ids),
+            "bbox": pa.FixedSizeListArray.from_arrays(
+                pa.array(self._boxes.ravel()), 4, mask=pa.array(~self._has_box)
+            ),
+            "area": pa.array(self._filled_areas(task, sizes)),
+            "iscrowd": pa.array(self._iscrowd),
+            "segmentation": None if masks is None else rle_array(masks, sizes),
+            "keypoints": points,
+            "num_keypoints": None if points is None else self._keypoints.visible(self._visible),
+        }
+        return Truth(
+            images=_image_table(self.image_records),
+            instances=filled_table(columns, TRUTH_INSTANCES, len(self._ids)),
+            categories=self.categories,
+            keypoints=keypoints,
+            source=self.source,
+        )
+
+    def _filled_areas(self, task: str | None, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Areas, those that the file lacks computed."""
+        missing = np.flatnonzero(~self._has_area)
+        if not len(missing):
+            return self._areas
+        areas = np.where(self._has_area, self._areas, self._boxes[:, 2] * self._boxes[:, 3])
+        masked = missing[self._segmentations.present[missing]]
+        areas[masked] = mask_areas(self._segmentations.encode(sizes, masked), sizes[masked])
+        unknown = missing[~self._segmentations.present[missing]]
+        if task in (None, "keypoints"):
+            scored = unknown[self._keypoints.present[unknown]]
+            if len(scored):
+                raise self._names.error(
+                    scored[0],
+                    "the field 'area' is missing, which the distance of keypoints is measured by",
+                )
+        without_box = unknown[~self._has_box[unknown]]
+        if len(without_box):
+            raise self._names.error(without_box[0], "the fields 'area' and 'bbox' are missing")
+        return areas
+
+    def _referred_images(self) -> NDArray[np.int64]:
+        """(N,) row of each annotation's image."""
+        ids = np.array([record.id for record in self.image_records], np.int64)
+        rows = np.searchsorted(ids, self._image_ids)
+        known = rows < len(ids)
+        known[known] = ids[rows[known]] == self._image_ids[known]
+        if not known.all():
+            first = known.argmin()
+            raise self._names.error(
+                first, f"image_id {self._image_ids[first]} is not among the images"
+            )
+        return rows
+
+    def _check_categories(self) -> None:
+        known = np.isin(self._category_ids, [category.id for category in self.categories])
+        if not known.all():
+            first = known.argmin()
+            raise self._names.error(
+                first, f"category_id {self._category_ids[first]} is not among the categories"
+            )
+
+
+def _annotation_ids(records: RecordList) -> NDArray[np.int64]:
+    if len(records) and all(identity is None for identity in records.names.ids):
+        return np.arange(1, len(records) + 1)
+    return records.unique_ids()
+
+
+def _image_records(
+    images: Sequence[ImageRecord | Mapping[str, Any]], file: object | None
+) -> tuple[ImageRecord, ...]:
+    """Image records by ascending id."""
+    if set(map(type, images)) == {ImageRecord}:
+        images = [
+            {"id": i.id, "file_name": i.file_name, "width": i.width, "height": i.height}
+            for i in images
+        ]
+    records = RecordList(images, name="images", file=file)
+    ids = records.unique_ids()
+    widths, heights = (records.sides(side) for side in ("width", "height"))
+    names = records.texts("file_name", default="")
+    return tuple(
+        ImageRecord(int(ids[row]), names[row], int(widths[row]), int(heights[row]))
+        for row in np.argsort(ids)
+    )
+
+
+def read_categories(
+    categories: Sequence[Category | Mapping[str, Any]], file: object | None
+) -> tuple[Category, ...]:
+    """Categories in file order; see ``build_truth``."""
+    records = RecordList(
+        [
+            {
+                "id": category.id,
+                "name": category.name,
+                "isthing": category.isthing,
+                "supercategory": category.supercategory,
+            }
+            if isinstance(category, Category)
+            else category
+            for category in categories
+        ],
+        name="categories",
+        file=file,
+    )
+    columns = zip(
+        records.unique_ids().tolist(),
+        records.texts("name"),
+        (records.integers("isthing", default=1) != 0).tolist(),
+        records.texts("supercategory", default=""),
+    )
+    return tuple(Category(*row) for row in columns)
+
+
+def _image_table(records: Sequence[ImageRecord]) -> pa.Table:
+    columns = {
+        "image_id": pa.array([record.id for record in records], pa.int64()),
+        "file_name": pa.array([record.file_name for record in records], pa.string()),
+        "width": pa.array([record.width for record in records], pa.int32()),
+        "height": pa.array([record.height for record in records], pa.int32()),
+    }
+    return filled_table(columns, TRUTH_IMAGES, len(records))
+
+
+def filled_table(columns: Mapping[str, pa.Array | None], schema: pa.Schema, rows: int) -> pa.Table:
+    """A table of the schema, of whose columns those not given (or ``None``) are null."""
+    arrays = []
+    for field in schema:
+        column = columns.get(field.name)
+        arrays.append(pa.nulls(rows, field.type) if column is None else column.cast(field.type))
+    return pa.Table.from_arrays(arrays, schema=schema)

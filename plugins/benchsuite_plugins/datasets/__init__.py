@@ -1,0 +1,1 @@
+"""The reference datasets, one a file."""

@@ -1,0 +1,152 @@
+"""A dataset of any COCO-format annotation file, with or without its images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchsuite.errors import InputError, UsageError
+from benchsuite.json_file import JsonFile
+from benchsuite.protocols import Dataset, DatasetRequest, Truth
+from benchsuite.records import Image, ImageRecord
+from benchsuite.specs import Category, KeypointLayout
+from benchsuite.truth import TruthColumns
+from benchsuite_plugins.datasets.image_folder import ImageFolder
+from benchsuite_plugins.datasets.keypoint_categories import keypoint_layout
+from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations
+
+
+@dataclass(frozen=True, slots=True)
+class CocoFormatOptions:
+    """Options of ``coco_format``.
+
+    Attributes:
+        sigmas: one a keypoint, for keypoints other than COCO's seventeen of a person.
+    """
+
+    sigmas: tuple[float, ...] = ()
+
+
+class CocoFormatDataset:
+    """A COCO-format annotation file, read once and kept as columns.
+
+    ``tasks`` are those its annotations serve: ``bbox`` always, ``segm`` where there are
+    segmentations, ``keypoints`` where there are keypoints, ``panoptic`` where a panoptic file is
+    given too. Masks are made of polygons only when ``truth("segm")`` asks for them.
+
+    Args:
+        annotations: the JSON file.
+        images: the folder that its ``file_name`` fields are relative to; ``None``: truth only.
+        categories: replace those of the file (which need not list any then).
+        keypoints: the layout of its keypoints; ``None``: as the file's categories describe it.
+        sigmas: of the keypoints that the file's categories describe; empty: COCO's, where the
+            keypoints are seventeen.
+        panoptic: a panoptic annotation file of the same images. Its maps are in the folder called
+            as the file is without ``.json``, beside the file or one level up.
+
+    Raises:
+        DataMissingError: a file or folder is not there.
+        InputError: a file cannot be read, lacks a field, or contradicts itself; or the image
+            folder holds none of the images.
+    """
+
+    def __init__(
+        self,
+        annotations: Path,
+        images: Path | None,
+        *,
+        categories: Sequence[Category] | None = None,
+        keypoints: KeypointLayout | None = None,
+        sigmas: Sequence[float] = (),
+        panoptic: Path | None = None,
+    ) -> None:
+        file = JsonFile.read(annotations, what="annotation file")
+        listed = file.list_field("categories") if categories is None else categories
+        self._columns = TruthColumns(
+            file.list_field("images"),
+            file.list_field("annotations"),
+            listed,
+            source=str(annotations),
+        )
+        self._file = annotations
+        self._sha256 = file.sha256
+        self._keypoints = keypoints
+        if keypoints is None and self._columns.keypoint_count:
+            self._keypoints = keypoint_layout(
+                file.object().get("categories") or (),
+                self._columns.keypoint_count,
+                sigmas,
+                file=annotations,
+            )
+        self._folder = None if images is None else ImageFolder(images, annotations=annotations)
+        if self._folder is not None:
+            self._folder.check(self._columns.image_records)
+        self._panoptic = None if panoptic is None else PanopticAnnotations(panoptic, categories)
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        return self._columns.categories
+
+    @property
+    def keypoints(self) -> KeypointLayout | None:
+        return self._keypoints
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        served = {
+            "bbox": True,
+            "segm": self._columns.has_segmentations,
+            "keypoints": self._columns.keypoint_count > 0,
+            "panoptic": self._panoptic is not None,
+        }
+        return tuple(task for task, serves in served.items() if serves)
+
+    @property
+    def annotation_sha256(self) -> str:
+        """SHA-256 of the annotation file's bytes (with a panoptic file: of both hashes)."""
+        if self._panoptic is None:
+            return self._sha256
+        return self._panoptic.combined_sha256(self._sha256)
+
+    def images(self) -> Sequence[ImageRecord]:
+        """All images, by ascending id: the order that COCO's protocol evaluates in."""
+        return self._columns.image_records
+
+    def load(self, record: ImageRecord) -> Image:
+        """The image, decoded: see ``ImageFolder.load``."""
+        if self._folder is None:
+            raise UsageError(
+                f"the images of {self._file} are needed, but no image folder was given;"
+                " give one with --images DIR"
+            )
+        return self._folder.load(record)
+
+    def truth(self, task: str) -> Truth:
+        """Ground truth as columns.
+
+        Raises:
+            InputError: the file does not hold what the task needs.
+        """
+        if task == "panoptic" and self._panoptic is not None:
+            return self._panoptic.truth(self._columns.image_records)
+        if task not in self.tasks:
+            raise InputError(
+                f"holds no truth for {task}; it serves {', '.join(self.tasks)}", file=self._file
+            )
+        if task == "keypoints" and self._keypoints is None:
+            raise InputError(
+                f"its annotations carry {self._columns.keypoint_count} keypoints, whose sigmas"
+                " are not known",
+                file=self._file,
+                remedy="Give them with the option 'sigmas', one a keypoint",
+            )
+        return self._columns.truth(task, self._keypoints)
+
+
+def open_coco_format(request: DatasetRequest) -> Dataset:
+    """The dataset of the annotation file that the request names."""
+    if request.annotations is None:
+        raise UsageError("coco_format needs an annotation file: --dataset FILE.json --images DIR")
+    options = request.options or CocoFormatOptions()
+    return CocoFormatDataset(request.annotations, request.images, sigmas=options.sigmas)

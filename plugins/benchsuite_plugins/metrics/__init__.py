@@ -1,0 +1,1 @@
+"""The reference metrics, one protocol a file."""
