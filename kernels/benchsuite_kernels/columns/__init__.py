@@ -1,0 +1,1 @@
+"""Operators on columns: NumPy arrays and bytes, no torch."""

@@ -1,0 +1,9 @@
+"""Operators on tensors. Each module holds one, with its plain torch reference."""
+
+from __future__ import annotations
+
+from benchsuite_kernels.ops.batched_nms import batched_nms
+from benchsuite_kernels.ops.paste_masks import paste_masks_to_rle
+from benchsuite_kernels.ops.roi_align import roi_align
+
+__all__ = ["batched_nms", "paste_masks_to_rle", "roi_align"]
