@@ -139,8 +139,9 @@ def _array(name: str, value: ArrayLike, dtype: Any, shape: Sequence[int]) -> NDA
     try:
         array = np.asarray(value, dtype=dtype)
         if array.size == 0:
-            array = array.reshape([0 if size == -1 and i == 0 else max(size, 0)
-                                   for i, size in enumerate(shape)])
+            array = array.reshape(
+                [0 if size == -1 and i == 0 else max(size, 0) for i, size in enumerate(shape)]
+            )
     except (TypeError, ValueError) as error:
         raise ContractError(f"Prediction.{name} is not numeric: {error}") from None
     fits = array.ndim == len(shape) and all(

@@ -205,9 +205,7 @@ class CommandSpec:
     summary: str = ""
 
 
-Spec = (
-    ModelSpec | DatasetSpec | MetricSpec | LossSpec | TransformSpec | RecipeSpec | CommandSpec
-)
+Spec = ModelSpec | DatasetSpec | MetricSpec | LossSpec | TransformSpec | RecipeSpec | CommandSpec
 
 
 def load(import_string: str) -> Any:

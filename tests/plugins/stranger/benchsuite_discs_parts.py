@@ -2,8 +2,9 @@
 
 import numpy as np
 import pyarrow as pa
-from benchsuite import Image, ImageRecord, Prediction, Scores, build_truth
 from benchsuite_discs import DISC
+
+from benchsuite import Image, ImageRecord, Prediction, Scores, build_truth
 
 
 class Brightest:
@@ -67,7 +68,9 @@ class CentreHit:
         return pa.table({"image_id": list(hits), "hit": list(hits.values())})
 
     def accumulate(self, matches, image_weights=None):
-        weights = [1 if image_weights is None else image_weights.get(i, 0)
-                   for i in matches["image_id"].to_pylist()]
+        weights = [
+            1 if image_weights is None else image_weights.get(i, 0)
+            for i in matches["image_id"].to_pylist()
+        ]
         hits = np.average(matches["hit"].to_numpy(zero_copy_only=False), weights=weights)
         return Scores({"hit_rate": float(hits)})
