@@ -78,7 +78,8 @@ class JsonFile:
                 f"the field {name!r} is a JSON {json_type(content[name])}, not an array",
                 file=self.path,
             )
-        return content[name]
+        items: list[Any] = content[name]
+        return items
 
 
 def json_type(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -31,7 +33,7 @@ class KeypointColumn:
         self._malformed: dict[int, str] = {}
         self.present = np.array([value is not None for value in values], np.bool_)
         try:
-            self._lists = pa.array(values, _NUMBERS)
+            self._lists: Any = pa.array(values, _NUMBERS)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             for row, value in enumerate(values):
                 try:
@@ -43,7 +45,7 @@ class KeypointColumn:
         found = self._lengths[self._lengths > 0]
         self.count = max(int(found[0]) // 3, 1) if len(found) else 0
 
-    def checked(self, count: int | None = None) -> pa.ListArray:
+    def checked(self, count: int | None = None) -> pa.Array[Any]:
         """The lists, null where a record has none.
 
         Args:
@@ -69,9 +71,10 @@ class KeypointColumn:
             raise self._names.error(
                 row, f"the field 'keypoints' holds {numbers[wrong[0]]}, not a finite number"
             )
-        return self._lists
+        lists: pa.Array[Any] = self._lists
+        return lists
 
-    def visible(self, stated: NDArray[np.int64]) -> pa.Array:
+    def visible(self, stated: NDArray[np.int64]) -> pa.Array[Any]:
         """int32 number of labelled keypoints, null where a record has none.
 
         Args:

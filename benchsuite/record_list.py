@@ -44,7 +44,9 @@ class RecordNames:
         suffix = "" if identity is None else f" (id {identity!r})"
         return f"{self.name}[{index}]{suffix}"
 
-    def error(self, index: int, problem: str, remedy: str | None = None) -> InputError:
+    def error(
+        self, index: int | np.integer[Any], problem: str, remedy: str | None = None
+    ) -> InputError:
         """The error that a record has this problem."""
         return InputError(problem, file=self.file, record=self[int(index)], remedy=remedy)
 
@@ -93,6 +95,28 @@ class RecordList:
                 pass
         return np.array(self._each(field, values, integer), np.int64)
 
+    def flags(self, field: str, default: bool) -> NDArray[np.bool_]:
+        """(N,) bool of booleans or integers; a missing field gets the default."""
+        return np.array(self._each(field, self._filled(field, default), flag), np.bool_)
+
+    def referred(
+        self, field: str, ids: NDArray[np.int64], known: Sequence[int], where: str
+    ) -> NDArray[np.int64]:
+        """(N,) the place among ``known`` of each record's id; ``where`` is what those are called.
+
+        Raises:
+            InputError: an id is not among them.
+        """
+        order = np.argsort(np.array(known, np.int64), kind="stable")
+        ascending = np.array(known, np.int64)[order]
+        places = np.searchsorted(ascending, ids)
+        found = places < len(ascending)
+        found[found] = ascending[places[found]] == ids[found]
+        if not found.all():
+            first = found.argmin()
+            raise self.names.error(first, f"{field} {ids[first]} is not among the {where}")
+        return np.asarray(order[places], np.int64)
+
     def numbers(self, field: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Finite numbers: (N,) float64 (zero where the field is missing) and (N,) whether it is."""
         values = self.values(field)
@@ -109,6 +133,13 @@ class RecordList:
                     return numbers, present
         numbers[present] = np.array(self._each(field, values, number), np.float64)
         return numbers, present
+
+    def required_numbers(self, field: str) -> NDArray[np.float64]:
+        """(N,) float64, finite; a missing field is an error."""
+        numbers, present = self.numbers(field)
+        if not present.all():
+            raise self.names.error(present.argmin(), f"the field {field!r} is missing")
+        return numbers
 
     def boxes(self, field: str = "bbox") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Boxes ``(x, y, width, height)``: (N, 4) float64, finite, width and height not negative.
@@ -160,11 +191,11 @@ class RecordList:
 
     def _filled(self, field: str, default: Any = None) -> list[Any]:
         values = self.values(field)
-        if None in values:
-            if default is None:
-                raise self.names.error(values.index(None), f"the field {field!r} is missing")
-            values = [default if value is None else value for value in values]
-        return values
+        if default is None:
+            for index, value in enumerate(values):
+                if value is None:
+                    raise self.names.error(index, f"the field {field!r} is missing")
+        return [default if value is None else value for value in values]
 
     def _each(self, field: str, values: Sequence[Any], convert: Callable[[Any], T]) -> list[T]:
         """Converts the values that are there; the first that fails is named."""
@@ -188,16 +219,22 @@ def _is_missing(value: Any) -> bool:
 
 
 def integer(value: Any) -> int:
-    """An integer of 64 bits. Raises ``ValueError`` saying what the value is instead."""
+    """An integer of 64 bits; 42.0 is one. Raises ``ValueError`` saying what the value is."""
     try:
         if isinstance(value, bool):
             raise TypeError
-        converted = operator.index(value)
+        whole = isinstance(value, float) and value.is_integer()
+        converted = int(value) if whole else operator.index(value)
     except TypeError:
         raise ValueError(f"is {shown(value)}, not an integer") from None
     if not _INT64.min <= converted <= _INT64.max:
         raise ValueError(f"is {converted}, which does not fit 64 bits")
     return converted
+
+
+def flag(value: Any) -> bool:
+    """A boolean, as such or as an integer. Raises ``ValueError`` saying what the value is."""
+    return bool(value) if isinstance(value, (bool, np.bool_)) else integer(value) != 0
 
 
 def number(value: Any) -> float:

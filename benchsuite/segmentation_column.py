@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from benchsuite_kernels.columns import rle as rle_counts
+from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
 from benchsuite.record_list import RecordList, integer, number_list, shown
-from benchsuite.schemas import RLE_TYPE
 
 MAX_COORDINATE = 1e5
 """Largest absolute polygon coordinate that is taken, in pixels: rasterising costs memory in
@@ -45,7 +44,7 @@ class SegmentationColumn:
         self._malformed: dict[int, str] = {}
         self.present = np.array([value is not None for value in values], np.bool_)
         for row, value in enumerate(values):
-            if isinstance(value, list):
+            if isinstance(value, (list, tuple, np.ndarray)):
                 continue
             if isinstance(value, Mapping):
                 self._rle[row] = (value.get("size"), value.get("counts"))
@@ -53,11 +52,12 @@ class SegmentationColumn:
                 self._malformed[row] = f"is {shown(value)}, neither polygons nor RLE"
             values[row] = None
         try:
-            self._polygons = pa.array(values, _POLYGONS)
+            self._polygons: Any = pa.array(values, _POLYGONS)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             for row, value in enumerate(values):
                 try:
-                    values[row] = value and [number_list(polygon) for polygon in value]
+                    if value is not None:
+                        values[row] = [number_list(polygon) for polygon in value]
                 except ValueError as error:
                     values[row], self._malformed[row] = None, f"has a polygon that {error}"
             self._polygons = pa.array(values, _POLYGONS)
@@ -95,27 +95,6 @@ class SegmentationColumn:
         return encoded
 
 
-def rle_array(counts: list[bytes | None], sizes: NDArray[np.int64]) -> pa.StructArray:
-    """``schemas.RLE_TYPE`` of counts (null where ``None``) and (N, 2) heights and widths."""
-    missing = np.array([value is None for value in counts], np.bool_)
-    return pa.StructArray.from_arrays(
-        [
-            pa.FixedSizeListArray.from_arrays(pa.array(sizes.astype(np.int32).ravel()), 2),
-            pa.array(counts, pa.binary()),
-        ],
-        fields=list(RLE_TYPE),
-        mask=pa.array(missing),
-    )
-
-
-def mask_areas(counts: list[bytes], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(N,) areas in pixels of masks, given as compressed counts and (N, 2) heights and widths."""
-    from pycocotools import mask
-
-    masks = [{"size": size, "counts": one_mask} for size, one_mask in zip(sizes.tolist(), counts)]
-    return np.asarray(mask.area(masks), np.float64).reshape(-1)
-
-
 def compressed_counts(size: Any, counts: Any, height: int, width: int) -> bytes:
     """Compressed counts of an RLE object's two fields, checked against the image's size.
 
@@ -133,44 +112,23 @@ def compressed_counts(size: Any, counts: Any, height: int, width: int) -> bytes:
         raise ValueError(
             f"has the size {size} (height, width), but its image has {[height, width]}"
         )
-    if isinstance(counts, list):
-        return _from_runs(counts, height, width)
-    if isinstance(counts, str):
-        if not counts.isascii():
-            raise ValueError("has counts that are not ASCII")
-        counts = counts.encode("ascii")
-    if not isinstance(counts, bytes):
-        raise ValueError(f"has counts that are {shown(counts)}, neither string nor list")
     try:
-        rle_counts.validate(counts, (height, width))
+        if isinstance(counts, list):
+            return rle.from_runs([integer(run) for run in counts], (height, width))
+        if isinstance(counts, str):
+            counts = counts.encode("ascii")
+        if not isinstance(counts, bytes):
+            raise ValueError(f"counts are {shown(counts)}, neither string nor list")
+        rle.validate(counts, (height, width))
     except ValueError as error:
-        raise ValueError(f"has malformed counts: {error}") from None
-    return counts
-
-
-def _from_runs(runs: list[Any], height: int, width: int) -> bytes:
-    try:
-        lengths = [integer(run) for run in runs]
-    except ValueError as error:
-        raise ValueError(f"has a run that {error}") from None
-    if min(lengths, default=0) < 0:
-        raise ValueError("has a run of negative length")
-    if sum(lengths) != height * width:
-        raise ValueError(
-            f"has runs of {sum(lengths)} pixels in all, but its image has {height * width}"
-        )
-    from pycocotools import mask
-
-    counts: bytes = mask.frPyObjects({"size": [height, width], "counts": lengths}, height, width)[
-        "counts"
-    ]
+        raise ValueError(f"is malformed: {error}") from None
     return counts
 
 
 class _PolygonPoints:
     """Rows of a polygon column as lists of float64 arrays."""
 
-    def __init__(self, polygons: pa.ListArray) -> None:
+    def __init__(self, polygons: Any) -> None:
         self._outer = polygons.offsets.to_numpy()
         self._inner = polygons.values.offsets.to_numpy()
         self._points = polygons.values.values.to_numpy(zero_copy_only=False)
@@ -185,13 +143,9 @@ class _PolygonPoints:
 
 def _rasterised(polygons: list[NDArray[np.float64]], height: int, width: int) -> bytes:
     for polygon in polygons:
-        if len(polygon) % 2:
-            raise ValueError(f"has a polygon of {len(polygon)} numbers, which are no (x, y) pairs")
-        if len(polygon) < 6:
-            raise ValueError(f"has a polygon of {len(polygon) // 2} points; it takes at least 3")
-        if not (np.abs(polygon) <= MAX_COORDINATE).all():
+        if (np.abs(polygon) > MAX_COORDINATE).any():
             raise ValueError(f"has a polygon with a coordinate beyond {MAX_COORDINATE:.0f} pixels")
-    from pycocotools import mask
-
-    counts: bytes = mask.merge(mask.frPyObjects(polygons, height, width))["counts"]
-    return counts
+    try:
+        return rle.from_polygons([polygon.tolist() for polygon in polygons], (height, width))
+    except ValueError as error:
+        raise ValueError(f"is malformed: {error}") from None

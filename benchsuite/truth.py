@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
 from benchsuite.keypoint_column import KeypointColumn
@@ -14,8 +15,9 @@ from benchsuite.protocols import Truth
 from benchsuite.record_list import RecordList
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
-from benchsuite.segmentation_column import SegmentationColumn, mask_areas, rle_array
+from benchsuite.segmentation_column import SegmentationColumn
 from benchsuite.specs import Category, KeypointLayout
+from benchsuite.tables import box_array, filled_table, image_columns, rle_array
 
 
 def build_truth(
@@ -87,13 +89,15 @@ class TruthColumns:
         self._category_ids = records.integers("category_id")
         self._boxes, self._has_box = records.boxes("bbox")
         self._areas, self._has_area = records.numbers("area")
-        self._iscrowd = records.integers("iscrowd", default=0) != 0
+        self._iscrowd = records.flags("iscrowd", default=False)
         self._segmentations = SegmentationColumn(records)
         self._keypoints = KeypointColumn(records)
         self._visible = records.integers("num_keypoints", default=-1)
         self.keypoint_count = self._keypoints.count
-        self._image_rows = self._referred_images()
-        self._check_categories()
+        image_ids = [record.id for record in self.image_records]
+        self._image_rows = records.referred("image_id", self._image_ids, image_ids, "images")
+        category_ids = [category.id for category in self.categories]
+        records.referred("category_id", self._category_ids, category_ids, "categories")
 
     @property
     def has_segmentations(self) -> bool:
@@ -105,11 +109,14 @@ class TruthColumns:
         Raises:
             InputError: an annotation lacks what the task needs.
         """
-        needed = {"bbox": self._has_box, "segm": self._segmentations.present}
-        if task in needed and not needed[task].all():
-            field = "bbox" if task == "bbox" else "segmentation"
+        field, present = (
+            ("segmentation", self._segmentations.present)
+            if task == "segm"
+            else ("bbox", self._has_box)
+        )
+        if task is not None and not present.all():
             raise self._names.error(
-                needed[task].argmin(), f"the field {field!r} is missing, which {task} is scored by"
+                present.argmin(), f"the field {field!r} is missing, which {task} is scored by"
             )
         sizes = np.array([(record.height, record.width) for record in self.image_records])
         sizes = sizes.reshape(-1, 2)[self._image_rows]
@@ -123,9 +130,7 @@ class TruthColumns:
             "annotation_id": pa.array(self._ids),
             "image_id": pa.array(self._image_ids),
             "category_id": pa.array(self._category_ids),
-            "bbox": pa.FixedSizeListArray.from_arrays(
-                pa.array(self._boxes.ravel()), 4, mask=pa.array(~self._has_box)
-            ),
+            "bbox": box_array(self._boxes, self._has_box),
             "area": pa.array(self._filled_areas(task, sizes)),
             "iscrowd": pa.array(self._iscrowd),
             "segmentation": None if masks is None else rle_array(masks, sizes),
@@ -133,7 +138,9 @@ class TruthColumns:
             "num_keypoints": None if points is None else self._keypoints.visible(self._visible),
         }
         return Truth(
-            images=_image_table(self.image_records),
+            images=filled_table(
+                image_columns(self.image_records), TRUTH_IMAGES, len(self.image_records)
+            ),
             instances=filled_table(columns, TRUTH_INSTANCES, len(self._ids)),
             categories=self.categories,
             keypoints=keypoints,
@@ -147,7 +154,10 @@ class TruthColumns:
             return self._areas
         areas = np.where(self._has_area, self._areas, self._boxes[:, 2] * self._boxes[:, 3])
         masked = missing[self._segmentations.present[missing]]
-        areas[masked] = mask_areas(self._segmentations.encode(sizes, masked), sizes[masked])
+        areas[masked] = [
+            0 if counts is None else rle.area(counts)
+            for counts in self._segmentations.encode(sizes, masked)
+        ]
         unknown = missing[~self._segmentations.present[missing]]
         if task in (None, "keypoints"):
             scored = unknown[self._keypoints.present[unknown]]
@@ -161,27 +171,6 @@ class TruthColumns:
             raise self._names.error(without_box[0], "the fields 'area' and 'bbox' are missing")
         return areas
 
-    def _referred_images(self) -> NDArray[np.int64]:
-        """(N,) row of each annotation's image."""
-        ids = np.array([record.id for record in self.image_records], np.int64)
-        rows = np.searchsorted(ids, self._image_ids)
-        known = rows < len(ids)
-        known[known] = ids[rows[known]] == self._image_ids[known]
-        if not known.all():
-            first = known.argmin()
-            raise self._names.error(
-                first, f"image_id {self._image_ids[first]} is not among the images"
-            )
-        return rows
-
-    def _check_categories(self) -> None:
-        known = np.isin(self._category_ids, [category.id for category in self.categories])
-        if not known.all():
-            first = known.argmin()
-            raise self._names.error(
-                first, f"category_id {self._category_ids[first]} is not among the categories"
-            )
-
 
 def _annotation_ids(records: RecordList) -> NDArray[np.int64]:
     if len(records) and all(identity is None for identity in records.names.ids):
@@ -193,12 +182,8 @@ def _image_records(
     images: Sequence[ImageRecord | Mapping[str, Any]], file: object | None
 ) -> tuple[ImageRecord, ...]:
     """Image records by ascending id."""
-    if set(map(type, images)) == {ImageRecord}:
-        images = [
-            {"id": i.id, "file_name": i.file_name, "width": i.width, "height": i.height}
-            for i in images
-        ]
-    records = RecordList(images, name="images", file=file)
+    fields = ("id", "file_name", "width", "height")
+    records = RecordList(_as_objects(images, ImageRecord, fields), name="images", file=file)
     ids = records.unique_ids()
     widths, heights = (records.sides(side) for side in ("width", "height"))
     names = records.texts("file_name", default="")
@@ -208,48 +193,29 @@ def _image_records(
     )
 
 
+def _as_objects(
+    items: Sequence[Any], record: type, fields: Sequence[str]
+) -> Sequence[Mapping[str, Any]]:
+    """The items, of which those that are records become objects of these fields."""
+    if record not in set(map(type, items)):
+        return items
+    return [
+        {field: getattr(item, field) for field in fields} if isinstance(item, record) else item
+        for item in items
+    ]
+
+
 def read_categories(
     categories: Sequence[Category | Mapping[str, Any]], file: object | None
 ) -> tuple[Category, ...]:
     """Categories in file order; see ``build_truth``."""
-    records = RecordList(
-        [
-            {
-                "id": category.id,
-                "name": category.name,
-                "isthing": category.isthing,
-                "supercategory": category.supercategory,
-            }
-            if isinstance(category, Category)
-            else category
-            for category in categories
-        ],
-        name="categories",
-        file=file,
-    )
+    fields = ("id", "name", "isthing", "supercategory")
+    objects = _as_objects(categories, Category, fields)
+    records = RecordList(objects, name="categories", file=file)
     columns = zip(
         records.unique_ids().tolist(),
         records.texts("name"),
-        (records.integers("isthing", default=1) != 0).tolist(),
+        records.flags("isthing", default=True).tolist(),
         records.texts("supercategory", default=""),
     )
     return tuple(Category(*row) for row in columns)
-
-
-def _image_table(records: Sequence[ImageRecord]) -> pa.Table:
-    columns = {
-        "image_id": pa.array([record.id for record in records], pa.int64()),
-        "file_name": pa.array([record.file_name for record in records], pa.string()),
-        "width": pa.array([record.width for record in records], pa.int32()),
-        "height": pa.array([record.height for record in records], pa.int32()),
-    }
-    return filled_table(columns, TRUTH_IMAGES, len(records))
-
-
-def filled_table(columns: Mapping[str, pa.Array | None], schema: pa.Schema, rows: int) -> pa.Table:
-    """A table of the schema, of whose columns those not given (or ``None``) are null."""
-    arrays = []
-    for field in schema:
-        column = columns.get(field.name)
-        arrays.append(pa.nulls(rows, field.type) if column is None else column.cast(field.type))
-    return pa.Table.from_arrays(arrays, schema=schema)

@@ -16,7 +16,8 @@ from benchsuite.record_list import RecordList
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category
-from benchsuite.truth import filled_table, read_categories
+from benchsuite.tables import filled_table, image_columns
+from benchsuite.truth import read_categories
 
 
 class PanopticAnnotations:
@@ -58,16 +59,12 @@ class PanopticAnnotations:
 
     def _read_segments(self, records: RecordList) -> list[dict[str, Any]]:
         known = {category.id: category for category in self._categories}
-        category_ids = records.integers("category_id").tolist()
-        for row, category_id in enumerate(category_ids):
-            if category_id not in known:
-                raise records.names.error(
-                    row, f"category_id {category_id} is not among the categories"
-                )
+        category_ids = records.integers("category_id")
+        records.referred("category_id", category_ids, list(known), "categories")
         columns = zip(
             records.unique_ids().tolist(),
-            category_ids,
-            (records.integers("iscrowd", default=0) != 0).tolist(),
+            category_ids.tolist(),
+            records.flags("iscrowd", default=False).tolist(),
             records.integers("area").tolist(),
         )
         return [
@@ -93,10 +90,7 @@ class PanopticAnnotations:
         """
         ids = [record.id for record in records]
         columns = {
-            "image_id": pa.array(ids, pa.int64()),
-            "file_name": pa.array([record.file_name for record in records], pa.string()),
-            "width": pa.array([record.width for record in records], pa.int32()),
-            "height": pa.array([record.height for record in records], pa.int32()),
+            **image_columns(records),
             "panoptic_png": pa.array([self._read_map(image_id) for image_id in ids], pa.binary()),
             "segments": pa.array(
                 [self._segments.get(image_id) for image_id in ids],
