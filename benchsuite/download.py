@@ -9,18 +9,19 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from benchsuite.byte_progress import Report
 from benchsuite.digests import CHUNK, Digester, ExpectedDigests, digest_file
 from benchsuite.disk_space import require_space
 from benchsuite.durable import FORBIDDEN, FULL, make_folder, rename, sync_folder
 from benchsuite.errors import BenchsuiteError, DataMissingError, InputError, UsageError
-from benchsuite.file_lock import FileLock
+from benchsuite.exclusive import exclusive
 from benchsuite.http_headers import (
     content_length,
     range_start,
@@ -46,12 +47,8 @@ BACKOFF_S = (0.5, 1.0, 2.0, 4.0)
 # A connection that breaks loses what had come of the piece at hand.
 _PIECE = 1 << 16
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-_POLL_S = 0.2
 
 _log = logging.getLogger(__name__)
-
-Report = Callable[[int, int | None], None]
-"""Takes the bytes that are there and the bytes of the whole file, where that is known."""
 
 
 class _Interrupted(Exception):
@@ -104,7 +101,7 @@ def download(
     transfer = _Transfer(url, target, wanted, expected_bytes, progress or _silent, retry)
     if target.is_file() and transfer.problem_of(target) is None:
         return target
-    with _writing(target.parent), _exclusive(target):
+    with _writing(target.parent), exclusive(target, "downloading"):
         if target.is_file():
             # Another process may have finished it while this one waited.
             if transfer.problem_of(target) is None:
@@ -324,22 +321,6 @@ def _writing(folder: Path) -> Iterator[None]:
                 "be written"
             ) from error
         raise
-
-
-@contextmanager
-def _exclusive(target: Path) -> Iterator[None]:
-    """Hold the target's lock, waiting while another process downloads the same."""
-    lock = FileLock(_beside(target, ".lock"))
-    told = False
-    while not lock.acquire():
-        if not told:
-            _log.warning("waiting for %s, which is downloading %s", lock.holder(), target)
-            told = True
-        time.sleep(_POLL_S)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _beside(target: Path, ending: str) -> Path:
