@@ -7,7 +7,8 @@ from torch import Tensor
 from torchvision.ops import batched_nms as torchvision_batched_nms
 from torchvision.ops import nms as torchvision_nms
 
-from benchsuite_kernels.dispatch import tally
+from benchsuite_kernels.dispatch import native, tally
+from benchsuite_kernels.ops.tensors import as_array, kernel_takes
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
@@ -35,12 +36,23 @@ def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: fl
             f"boxes {tuple(boxes.shape)}, scores {tuple(scores.shape)} and groups "
             f"{tuple(groups.shape)} are not (N, 4), (N,) and (N,)"
         )
+    extension = native()
+    if extension is not None and kernel_takes(boxes, scores):
+        tally("batched_nms", "c++")
+        kept = extension.batched_nms(
+            as_array(boxes, torch.float32),
+            as_array(scores, torch.float32),
+            as_array(groups, torch.int64),
+            iou_threshold,
+            torch.get_num_threads(),
+        )
+        return torch.from_numpy(kept)
     if boxes.device.type != "cpu":
         # Boxes moved apart by group, in one launch: a loop over groups would wait for the device
         # at each. Overlaps within rounding of the threshold may fall to the other side.
         tally("batched_nms", "torchvision")
-        kept: Tensor = torchvision_batched_nms(boxes, scores, groups, iou_threshold)
-        return kept
+        result: Tensor = torchvision_batched_nms(boxes, scores, groups, iou_threshold)
+        return result
     tally("batched_nms", "reference")
     return reference(boxes, scores, groups, iou_threshold)
 

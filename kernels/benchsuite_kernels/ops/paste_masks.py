@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from benchsuite_kernels.columns import rle
-from benchsuite_kernels.dispatch import tally
+from benchsuite_kernels.dispatch import native, tally
+from benchsuite_kernels.ops.tensors import as_array, kernel_takes
 
 
 def paste_masks_to_rle(
@@ -42,6 +43,17 @@ def paste_masks_to_rle(
         )
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold={threshold} is not above 0 and at most 1")
+    extension = native()
+    if extension is not None and kernel_takes(masks):
+        tally("paste_masks_to_rle", "c++")
+        counts: list[bytes] = extension.paste_masks(
+            as_array(masks, torch.float32),
+            as_array(boxes, torch.float32),
+            (height, width),
+            threshold,
+            torch.get_num_threads(),
+        )
+        return counts
     tally("paste_masks_to_rle", "reference" if masks.device.type == "cpu" else "torchvision")
     return reference(masks, boxes, height, width, threshold)
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import roi_align as torchvision_roi_align
 
-from benchsuite_kernels.dispatch import tally
+from benchsuite_kernels.dispatch import native, tally
+from benchsuite_kernels.ops.tensors import as_array, kernel_takes
 
 
 def roi_align(
@@ -40,13 +41,42 @@ def roi_align(
         sampling_ratio: samples a bin and axis; 0: as many as feature pixels, rounded up.
 
     Returns:
-        (R, C, S, S), contiguous, in the features' dtype. Differentiable in the features.
+        (R, C, S, S), contiguous, in the features' dtype. Differentiable in the features (where a
+        gradient is wanted, the reference serves).
 
     Raises:
-        ValueError: shapes that do not fit together, or an index out of range (CPU).
+        ValueError: shapes that do not fit together, or an index out of range (on the CPU).
     """
     _check(features, boxes, batch_index, levels, scales, output_size, sampling_ratio)
-    tally("roi_align", "reference" if boxes.device.type == "cpu" else "torchvision")
+    extension = native()
+    if extension is not None and kernel_takes(*features):
+        tally("roi_align", "c++")
+        channels_last = all(
+            feature.is_contiguous(memory_format=torch.channels_last) for feature in features
+        )
+        output = boxes.new_empty(
+            (len(boxes), features[0].shape[1], output_size, output_size), dtype=torch.float32
+        )
+        extension.roi_align(
+            [
+                as_array(feature.permute(0, 2, 3, 1) if channels_last else feature, torch.float32)
+                for feature in features
+            ],
+            channels_last,
+            as_array(boxes, torch.float32),
+            as_array(batch_index, torch.int64),
+            as_array(levels, torch.int64),
+            list(scales),
+            sampling_ratio,
+            output.numpy(),
+            torch.get_num_threads(),
+        )
+        return output
+    on_cpu = boxes.device.type == "cpu"
+    tally("roi_align", "reference" if on_cpu else "torchvision")
+    if on_cpu:
+        _check_index("batch_index", batch_index, features[0].shape[0])
+        _check_index("levels", levels, len(features))
     return reference(features, boxes, batch_index, levels, scales, output_size, sampling_ratio)
 
 
@@ -99,11 +129,10 @@ def _check(
         )
     if output_size < 1 or sampling_ratio < 0:
         raise ValueError(f"output_size={output_size}, sampling_ratio={sampling_ratio}")
-    if count and boxes.device.type == "cpu":
-        for name, index, size in (
-            ("batch_index", batch_index, images),
-            ("levels", levels, len(features)),
-        ):
-            low, high = (int(bound) for bound in index.aminmax())
-            if low < 0 or high >= size:
-                raise ValueError(f"{name} runs from {low} to {high}, outside 0 to {size - 1}")
+
+
+def _check_index(name: str, index: Tensor, size: int) -> None:
+    wrong = torch.nonzero((index < 0) | (index >= size))
+    if len(wrong):
+        at = int(wrong[0])
+        raise ValueError(f"{name}[{at}] is {int(index[at])}, outside 0 to {size - 1}")

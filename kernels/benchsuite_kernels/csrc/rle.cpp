@@ -1,0 +1,178 @@
+#include "rle.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <numeric>
+#include <stdexcept>
+
+
+namespace benchsuite::rle {
+namespace {
+
+constexpr int kMostBytes = 7;
+constexpr int64_t kLongestRun = int64_t{1} << 34;
+
+void append(std::string& text, int64_t number) {
+  for (bool more = true; more;) {
+    int letter = static_cast<int>(number & 0x1f);
+    number >>= 5;
+    more = (letter & 0x10) ? number != -1 : number != 0;
+    if (more) letter |= 0x20;
+    text.push_back(static_cast<char>(letter + 48));
+  }
+}
+
+std::invalid_argument bad_run(size_t run, const std::string& what) {
+  return std::invalid_argument("run " + std::to_string(run) + " of the RLE is " + what);
+}
+
+// Columns in which two neighbouring rows differ, appended to `columns`; returns how many.
+int64_t differences(const uint8_t* above, const uint8_t* below, int64_t width,
+                    std::vector<int32_t>& columns) {
+  const size_t before = columns.size();
+  int64_t x = 0;
+  for (; x + 8 <= width; x += 8) {
+    uint64_t a, b;
+    std::memcpy(&a, above + x, 8);
+    std::memcpy(&b, below + x, 8);
+    if (a == b) continue;
+    for (int64_t i = x; i < x + 8; ++i)
+      if (above[i] != below[i]) columns.push_back(static_cast<int32_t>(i));
+  }
+  for (; x < width; ++x)
+    if (above[x] != below[x]) columns.push_back(static_cast<int32_t>(x));
+  return static_cast<int64_t>(columns.size() - before);
+}
+
+}  // namespace
+
+std::string Changes::compress(int64_t pixels) const {
+  std::string text;
+  text.reserve(at_.size() * 2 + 4);
+  int64_t start = 0, one_before = 0, two_before = 0;
+  size_t run = 0;
+  auto close = [&](int64_t stop) {
+    const int64_t length = stop - start;
+    append(text, run > 2 ? length - two_before : length);
+    two_before = one_before;
+    one_before = length;
+    start = stop;
+    ++run;
+  };
+  for (const int64_t position : at_) close(position);
+  if (start < pixels || run == 0) close(pixels);
+  return text;
+}
+
+std::string encode(const uint8_t* mask, int64_t height, int64_t width) {
+  // Rows lie together in memory, runs go down the columns: find the changes row by row, then
+  // sort them by column, which keeps the rows in order.
+  std::vector<int32_t> columns;
+  std::vector<int64_t> row_start(height > 0 ? height + 1 : 1, 0);
+  for (int64_t y = 1; y < height; ++y) {
+    const uint8_t* row = mask + y * width;
+    row_start[y + 1] = row_start[y] + differences(row - width, row, width, columns);
+  }
+  std::vector<int64_t> place(width + 1, 0);
+  for (const int32_t x : columns) ++place[x + 1];
+  std::partial_sum(place.begin(), place.end(), place.begin());
+  std::vector<int32_t> rows(columns.size());
+  std::vector<int64_t> cursor(place.begin(), place.end() - 1);
+  for (int64_t y = 1; y < height; ++y)
+    for (int64_t i = row_start[y]; i < row_start[y + 1]; ++i)
+      rows[cursor[columns[i]]++] = static_cast<int32_t>(y);
+
+  Changes changes;
+  for (int64_t x = 0; x < width && height > 0; ++x) {
+    if (mask[x]) changes.toggle(x * height);
+    for (int64_t i = place[x]; i < place[x + 1]; ++i) changes.toggle(x * height + rows[i]);
+    if (mask[(height - 1) * width + x]) changes.toggle((x + 1) * height);
+  }
+  return changes.compress(height * width);
+}
+
+std::vector<int64_t> decompress(std::string_view counts) {
+  if (counts.empty()) throw std::invalid_argument("the RLE is empty");
+  std::vector<int64_t> runs;
+  runs.reserve(counts.size());
+  for (size_t at = 0; at < counts.size();) {
+    int64_t number = 0;
+    for (int byte = 0;; ++byte, ++at) {
+      if (at == counts.size()) throw std::invalid_argument("the RLE ends within a run");
+      const int letter = static_cast<unsigned char>(counts[at]);
+      if (letter < 0x30 || letter > 0x6f) {
+        char hex[8];
+        std::snprintf(hex, sizeof hex, "0x%02x", letter);
+        throw std::invalid_argument("byte " + std::to_string(at) + " of the RLE is " + hex +
+                                    ", outside 0x30 to 0x6f");
+      }
+      if (byte == kMostBytes) throw bad_run(runs.size(), "longer than any image");
+      const int bits = letter - 48;
+      number |= static_cast<int64_t>(bits & 0x1f) << (5 * byte);
+      if (bits & 0x20) continue;
+      if (bits & 0x10) number -= int64_t{1} << (5 * (byte + 1));
+      ++at;
+      break;
+    }
+    const size_t run = runs.size();
+    if (run > 2) number += runs[run - 2];
+    if (number < 0) throw bad_run(run, "negative (" + std::to_string(number) + ")");
+    if (number > kLongestRun) throw bad_run(run, "longer than any image");
+    runs.push_back(number);
+  }
+  return runs;
+}
+
+std::vector<int64_t> runs_of_image(std::string_view counts, int64_t height, int64_t width) {
+  std::vector<int64_t> runs = decompress(counts);
+  const int64_t covered = std::accumulate(runs.begin(), runs.end(), int64_t{0});
+  if (covered != height * width)
+    throw std::invalid_argument("the runs of the RLE cover " + std::to_string(covered) +
+                                " pixels, an image of " + std::to_string(height) + " x " +
+                                std::to_string(width) + " has " + std::to_string(height * width));
+  return runs;
+}
+
+namespace {
+
+int64_t inside(const std::vector<int64_t>& runs) {
+  int64_t pixels = 0;
+  for (size_t run = 1; run < runs.size(); run += 2) pixels += runs[run];
+  return pixels;
+}
+
+}  // namespace
+
+int64_t area(std::string_view counts) { return inside(decompress(counts)); }
+
+int64_t validate(std::string_view counts, int64_t height, int64_t width) {
+  return inside(runs_of_image(counts, height, width));
+}
+
+Box to_box(std::string_view counts, int64_t height, int64_t width) {
+  const std::vector<int64_t> runs = runs_of_image(counts, height, width);
+  int64_t left = width, right = -1, top = height, bottom = -1, position = 0;
+  for (size_t run = 0; run < runs.size(); ++run) {
+    const int64_t start = position;
+    position += runs[run];
+    if (run % 2 == 0 || runs[run] == 0) continue;
+    const int64_t first = start / height, last = (position - 1) / height;
+    left = std::min(left, first);
+    right = last;
+    // A run over a column's end reaches the image's bottom, and its top in the next column.
+    top = std::min(top, first == last ? start % height : 0);
+    bottom = std::max(bottom, first == last ? (position - 1) % height : height - 1);
+  }
+  if (right < 0) return {0, 0, 0, 0};
+  return {left, top, right - left + 1, bottom - top + 1};
+}
+
+void fill(const std::vector<int64_t>& runs, uint8_t* mask) {
+  for (size_t run = 0; run < runs.size(); ++run) {
+    std::memset(mask, run % 2 ? 1 : 0, static_cast<size_t>(runs[run]));
+    mask += runs[run];
+  }
+}
+
+}  // namespace benchsuite::rle

@@ -1,0 +1,28 @@
+"""Tensors as the C++ kernels take them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def kernel_takes(*tensors: Tensor) -> bool:
+    """Whether the C++ kernels can serve: float32 on the CPU, no gradient wanted, not traced."""
+    if torch.compiler.is_compiling():
+        return False
+    gradients = torch.is_grad_enabled()
+    return all(
+        tensor.device.type == "cpu"
+        and tensor.dtype == torch.float32
+        and not (gradients and tensor.requires_grad)
+        for tensor in tensors
+    )
+
+
+def as_array(tensor: Tensor, dtype: torch.dtype) -> NDArray[Any]:
+    """The tensor as a C-contiguous array, sharing memory where it already is one."""
+    array: NDArray[Any] = tensor.detach().to("cpu", dtype).contiguous().numpy()
+    return array
