@@ -171,8 +171,10 @@ class RecipeSpec:
         model: the model's name.
         dataset: the dataset it was published on.
         tasks: what it predicts.
-        source: import string of ``source(name) -> Mapping``, which reads the whole recipe: tables
-            ``model`` (options), ``weights`` (url, md5_prefix or sha256, licence), ``categories``.
+        source: import string of ``source(name) -> Mapping``, which reads the whole recipe:
+            ``model_options`` (as the model's options dataclass takes them), ``weights`` (``url``,
+            and where known ``bytes``, ``sha256``, ``md5`` or ``md5_prefix``) and ``categories``
+            (a sequence of ``Category``: what the labels mean). All may be missing.
         default: whether ``--model <model> --dataset <dataset>`` means this recipe.
         config: the published configuration's path, where there is one.
         model_id: the publisher's number of the weights.

@@ -1,0 +1,173 @@
+"""The zoo's recipes, its index, and what reading a recipe refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import benchsuite_zoo
+import pytest
+from benchsuite_zoo import recipes as module
+from benchsuite_zoo.build_index import index_text
+from benchsuite_zoo.recipes import read_categories, read_recipe, recipe_names
+
+from benchsuite.errors import InputError, UsageError
+from benchsuite.options import read_options
+from benchsuite.specs import Category, RecipeSpec, load
+
+
+def specs() -> dict[str, RecipeSpec]:
+    return {spec.name: spec for spec in benchsuite_zoo.benchsuite_recipes()}
+
+
+def test_the_index_is_what_the_recipes_say() -> None:
+    text = benchsuite_zoo.INDEX.read_text(encoding="utf-8")
+    assert text == index_text(), "run python -m benchsuite_zoo.build_index"
+    assert set(specs()) == set(recipe_names())
+
+
+def test_registering_parses_no_recipe_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, benchsuite_zoo; specs = benchsuite_zoo.benchsuite_recipes(); assert specs; "
+        "heavy = {'tomllib', 'torch', 'numpy', 'pyarrow', 'pydantic', 'benchsuite_zoo.recipes'}; "
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_can_be_used(name: str) -> None:
+    spec = specs()[name]
+    body = load(spec.source)(name)
+    assert body["name"] == name
+    assert spec.licence and spec.summary and spec.tasks
+    assert all(isinstance(category, Category) for category in body["categories"])
+    weights = body.get("weights", {})
+    assert spec.weights_url == weights.get("url", "")
+    if "md5_prefix" in weights:
+        assert weights["url"].endswith(f"_{weights['md5_prefix']}.pkl")
+    if weights:
+        assert "md5_prefix" in weights or "sha256" in weights
+    for value in spec.published:
+        assert value.partition("/")[0] in spec.tasks
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_its_options_are_options_of_its_model(name: str) -> None:
+    from benchsuite_plugins import benchsuite_models
+
+    models = {model.name: model for model in benchsuite_models()}
+    body = read_recipe(name)
+    options = models[body["model"]].options
+    assert options is not None
+    read_options(load(options), body.get("model_options", {}), "model")
+
+
+def test_one_default_a_model_and_dataset() -> None:
+    defaults = [(spec.model, spec.dataset) for spec in specs().values() if spec.default]
+    assert sorted(defaults) == [("mask_rcnn", "coco"), ("mask_rcnn", "shapes")]
+
+
+def test_the_numbers_are_those_that_were_published(repository: Path) -> None:
+    table = repository.parent / "shared" / "reference" / "published.csv"
+    if not table.is_file():
+        pytest.skip("no table of published numbers")
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = {row["config"]: row for row in csv.DictReader(file) if row["model_url"]}
+    columns = {"bbox/AP": "box_AP", "segm/AP": "mask_AP"}
+    checked = 0
+    for spec in specs().values():
+        if not spec.config:
+            continue
+        row = rows[spec.config]
+        assert (spec.weights_url, spec.model_id) == (row["model_url"], row["model_id"])
+        stated = {value: round(100 * number, 1) for value, number in spec.published.items()}
+        assert stated == {value: float(row[columns[value]]) for value in stated}
+        assert len(stated) == sum(bool(row[column]) for column in columns.values())
+        checked += 1
+    assert checked >= 2
+
+
+def test_coco_categories(shared_data: Path) -> None:
+    file = shared_data / "coco_val2014_100" / "instances_val2014_100.json"
+    listed = json.loads(file.read_text())["categories"]
+    assert read_categories("coco") == tuple(Category(**entry) for entry in listed)
+    assert len(read_categories("coco")) == 80
+
+
+def test_shapes_categories_are_the_dataset_s_things() -> None:
+    from benchsuite_plugins.datasets.shapes import CATEGORIES
+
+    things = tuple(category for category in CATEGORIES if category.isthing)
+    assert read_categories("shapes") == things
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UsageError, match="did you mean mask_rcnn_R_50_FPN_3x"):
+        read_recipe("mask_rcnn_R50_FPN_3x")
+    with pytest.raises(UsageError, match="unknown recipe"):
+        read_recipe("../bases/detectron2")
+    with pytest.raises(UsageError, match="did you mean coco"):
+        read_categories("cocoo")
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A zoo of its own; ``write(zoo, name, text)`` adds to it."""
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "bases").mkdir()
+    write(tmp_path, "bases/family", 'model = "m"\ndataset = "d"\nlicence = "MIT"\nsummary = "s"\n')
+    return tmp_path
+
+
+def write(zoo: Path, name: str, text: str) -> None:
+    (zoo / f"{name}.toml").write_text(text)
+
+
+def test_inheritance_merges_tables(zoo: Path) -> None:
+    write(
+        zoo,
+        "bases/small",
+        'base = "family"\ntasks = ["bbox"]\n[model_options.rpn]\npre = 1\npost = 2\n',
+    )
+    write(zoo, "recipes/own", 'base = "small"\nsummary = "own"\n[model_options.rpn]\npost = 3\n')
+    assert read_recipe("own") == {
+        "name": "own",
+        "model": "m",
+        "dataset": "d",
+        "licence": "MIT",
+        "summary": "own",
+        "tasks": ("bbox",),
+        "model_options": {"rpn": {"pre": 1, "post": 3}},
+    }
+
+
+def test_a_circle_of_bases_is_refused(zoo: Path) -> None:
+    write(zoo, "bases/one", 'base = "two"\n')
+    write(zoo, "bases/two", 'base = "one"\n')
+    write(zoo, "recipes/round", 'base = "one"\n')
+    with pytest.raises(InputError, match="circle: one -> two -> one"):
+        read_recipe("round")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('base = "famly"\n', "did you mean family"),
+        ('base = "family"\ntask = ["bbox"]\n', "did you mean tasks"),
+        ('base = "family"\n[weights]\nsha = "x"\n', "did you mean sha256"),
+        ('base = "family"\ntasks = "bbox"\n', "value of tasks is of a wrong type"),
+        ('base = "family"\ntasks = ["bbox"]\n[published]\n"bbox/AP" = 41.0\n', "between 0 and 1"),
+        ('base = "family"\n', "says nothing of tasks"),
+        ("base = \n", "is no TOML"),
+    ],
+)
+def test_what_no_recipe_can_say_is_refused(zoo: Path, text: str, message: str) -> None:
+    write(zoo, "recipes/broken", text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_recipe("broken")
+    assert "broken.toml" in str(caught.value)
