@@ -1,0 +1,61 @@
+"""Areas and boxes of detections, as ``COCO.loadRes`` of pycocotools makes them.
+
+The first detection of a file decides for all of them. If it has a box, a detection's area is its
+box's; else, if it has a mask, the mask's; else that of the box round its keypoints. Where a
+detection has no box, the one round its mask or keypoints serves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as rle
+
+from benchsuite_plugins.metrics.scored_shapes import Side
+
+_ORDER = ("bbox", "segmentation", "keypoints")
+
+
+def deciding_field(detections: Side) -> str:
+    """The field that areas are taken from: the first in ``_ORDER`` that the first detection has.
+
+    Raises:
+        InputError: it has none, or another detection lacks it.
+    """
+    for field in _ORDER:
+        if detections.has(field)[0]:
+            detections.require(field, "though the first detection has it")
+            return field
+    raise detections.error(0, f"has none of {', '.join(_ORDER)}")
+
+
+def detection_areas(detections: Side, field: str) -> NDArray[np.float64]:
+    """(N,) areas in square pixels, taken from the deciding field."""
+    if field == "bbox":
+        boxes = detections.boxes()
+    elif field == "segmentation":
+        # One by one: pycocotools' area of a list overflows from 256 masks on.
+        return np.array([rle.area(mask) for mask in detections.masks()], np.float64)
+    else:
+        boxes = _boxes_of_keypoints(detections)
+    return np.asarray(boxes[:, 2] * boxes[:, 3], np.float64)
+
+
+def detection_boxes(detections: Side, field: str) -> NDArray[np.float64]:
+    """(N, 4) boxes ``x, y, width, height``, made from the deciding field where there is none."""
+    boxes = detections.boxes()
+    without = ~detections.has("bbox")
+    if without.any():
+        others = detections.take(np.flatnonzero(without))
+        if field == "segmentation":
+            boxes[without] = np.asarray(rle.toBbox(others.masks())).reshape(-1, 4)
+        else:
+            boxes[without] = _boxes_of_keypoints(others)
+    return boxes
+
+
+def _boxes_of_keypoints(detections: Side) -> NDArray[np.float64]:
+    points = detections.keypoints(detections.keypoint_count)
+    x, y = points[:, 0::3], points[:, 1::3]
+    left, top = x.min(axis=1), y.min(axis=1)
+    return np.stack([left, top, x.max(axis=1) - left, y.max(axis=1) - top], axis=1)
