@@ -1,0 +1,8 @@
+"""Reading published weights, without executing anything that a file holds."""
+
+from __future__ import annotations
+
+from benchsuite_plugins.checkpoints.load_state import load_state
+from benchsuite_plugins.checkpoints.read_checkpoint import read_checkpoint
+
+__all__ = ["load_state", "read_checkpoint"]
