@@ -1,0 +1,1 @@
+"""Reference models: Detectron2's architectures, to its conventions and parameter names."""

@@ -1,0 +1,32 @@
+"""The two-stage detector: backbone, proposals, and heads that look at each proposal."""
+
+from __future__ import annotations
+
+from benchsuite_plugins.models.detector import Detector
+from benchsuite_plugins.models.fpn import FPN
+from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
+from benchsuite_plugins.models.instances import Detections
+from benchsuite_plugins.models.roi_heads import ROIHeads
+from benchsuite_plugins.models.rpn import RegionProposalNetwork
+
+
+class GeneralizedRCNN(Detector):
+    """Faster R-CNN and its descendants, by what they are given."""
+
+    def __init__(
+        self,
+        image_input: ImageInput,
+        backbone: FPN,
+        proposal_generator: RegionProposalNetwork,
+        roi_heads: ROIHeads,
+    ) -> None:
+        super().__init__(image_input)
+        self.backbone = backbone
+        self.proposal_generator = proposal_generator
+        self.roi_heads = roi_heads
+
+    def detect(self, batch: ImageBatch) -> Detections:
+        features = self.backbone(batch.pixels)
+        proposals = self.proposal_generator(features, batch.sizes)
+        detections: Detections = self.roi_heads(features, proposals, batch.sizes)
+        return detections

@@ -1,0 +1,45 @@
+"""Regions and detections of a whole batch, held flat: R rows, each with the image it belongs to.
+
+Rows are ordered by image, those of an image by descending score. Boxes are xyxy, in pixels of the
+resized image (before padding).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """Class-agnostic regions.
+
+    Attributes:
+        boxes: (R, 4) float32, clipped to the image.
+        logits: (R,) float32, objectness before the sigmoid.
+        image_index: (R,) int64.
+    """
+
+    boxes: Tensor
+    logits: Tensor
+    image_index: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Detected instances.
+
+    Attributes:
+        boxes: (R, 4) float32.
+        scores: (R,) float32, 0 to 1.
+        labels: (R,) int64.
+        image_index: (R,) int64.
+        masks: (R, M, M) float32 probabilities over each box, or ``None``.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    image_index: Tensor
+    masks: Tensor | None = None

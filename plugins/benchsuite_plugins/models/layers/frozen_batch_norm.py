@@ -1,0 +1,42 @@
+"""Batch normalisation whose statistics and affine parameters are constants."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class FrozenBatchNorm2d(nn.Module):
+    """``(x - running_mean) / sqrt(running_var + eps) * weight + bias``, a channel at a time.
+
+    All four are buffers, and no step of training changes them. (N, C, H, W) in and out.
+    """
+
+    optional_state: ClassVar[dict[str, float]] = {"running_mean": 0.0, "running_var": 1.0}
+    """What stands for the statistics in old checkpoints, which had folded them into the affine
+    parameters (see ``checkpoints.load_state``)."""
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.channels = channels
+        self.eps = eps
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, eps={self.eps}"

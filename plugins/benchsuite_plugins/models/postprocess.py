@@ -1,0 +1,44 @@
+"""From detections in the resized image to predictions in the original one."""
+
+from __future__ import annotations
+
+from benchsuite_kernels import ops
+from torch import Tensor
+
+from benchsuite.records import RLE, Prediction
+from benchsuite_plugins.models.boxes import clip_boxes, larger_than
+from benchsuite_plugins.models.instances import Detections
+
+
+def detections_to_predictions(
+    detections: Detections, sizes: Tensor, original_sizes: Tensor
+) -> list[Prediction]:
+    """Rescale and clip boxes, drop those without extent, paste masks into the image.
+
+    Args:
+        sizes: (N, 2), height and width of each resized image before padding.
+        original_sizes: (N, 2), height and width of each image as it was given.
+
+    Returns:
+        N predictions, best score first; an image without detections has an empty one.
+    """
+    image_index = detections.image_index
+    # Height and width are scaled apart: the resize rounds each to whole pixels.
+    scale = (original_sizes / sizes).flip(-1).repeat(1, 2)
+    boxes = clip_boxes(detections.boxes * scale[image_index], original_sizes[image_index])
+    kept = larger_than(boxes, 0).nonzero().squeeze(1)
+    counts = image_index[kept].bincount(minlength=len(sizes)).tolist()
+    boxes = boxes[kept]
+    scores = detections.scores[kept].cpu().numpy()
+    labels = detections.labels[kept].cpu().numpy()
+    masks = None if detections.masks is None else detections.masks[kept]
+    predictions, start = [], 0
+    for count, (height, width) in zip(counts, original_sizes.long().tolist(), strict=True):
+        rows = slice(start, start + count)
+        start += count
+        prediction = Prediction(boxes[rows].cpu().numpy(), scores[rows], labels[rows])
+        if masks is not None:
+            encoded = ops.paste_masks_to_rle(masks[rows], boxes[rows], height, width)
+            prediction.masks = [RLE((height, width), run_lengths) for run_lengths in encoded]
+        predictions.append(prediction)
+    return predictions

@@ -1,0 +1,145 @@
+"""ResNet and ResNeXt (He et al., 2015; Xie et al., 2016) as detectors use them."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchsuite_plugins.models.features import check_names
+from benchsuite_plugins.models.layers.conv import Conv2d
+from benchsuite_plugins.models.layers.fill import msra_fill
+from benchsuite_plugins.models.options import NormName, ResNetOptions
+
+STAGES = ("res2", "res3", "res4", "res5")
+
+BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+"""Depth to the number of blocks of each stage."""
+
+
+class BasicStem(nn.Module):
+    """A 7x7 convolution of stride 2 and a max-pooling of stride 2: (N, 3, H, W) to stride 4."""
+
+    def __init__(self, out_channels: int, norm: NormName) -> None:
+        super().__init__()
+        self.conv1 = Conv2d(
+            3, out_channels, 7, stride=2, padding=3, bias=False, norm=norm, activation=F.relu_
+        )
+        msra_fill(self.conv1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(self.conv1(x), kernel_size=3, stride=2, padding=1)
+
+
+class BottleneckBlock(nn.Module):
+    """1x1, 3x3, 1x1 convolutions and the identity, or a 1x1 convolution where shapes differ."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        bottleneck_channels: int,
+        *,
+        stride: int,
+        stride_in_1x1: bool,
+        num_groups: int,
+        dilation: int,
+        norm: NormName,
+    ) -> None:
+        super().__init__()
+        stride_1x1, stride_3x3 = (stride, 1) if stride_in_1x1 else (1, stride)
+        self.shortcut: Conv2d | None = None
+        if in_channels != out_channels:
+            self.shortcut = Conv2d(
+                in_channels, out_channels, 1, stride=stride, bias=False, norm=norm
+            )
+        self.conv1 = Conv2d(
+            in_channels,
+            bottleneck_channels,
+            1,
+            stride=stride_1x1,
+            bias=False,
+            norm=norm,
+            activation=F.relu_,
+        )
+        self.conv2 = Conv2d(
+            bottleneck_channels,
+            bottleneck_channels,
+            3,
+            stride=stride_3x3,
+            padding=dilation,
+            dilation=dilation,
+            groups=num_groups,
+            bias=False,
+            norm=norm,
+            activation=F.relu_,
+        )
+        self.conv3 = Conv2d(bottleneck_channels, out_channels, 1, bias=False, norm=norm)
+        for conv in (self.shortcut, self.conv1, self.conv2, self.conv3):
+            if conv is not None:
+                msra_fill(conv)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv3(self.conv2(self.conv1(x)))
+        out += x if self.shortcut is None else self.shortcut(x)
+        return F.relu_(out)
+
+
+def make_stage(stage: str, options: ResNetOptions) -> nn.Sequential:
+    """One of ``STAGES``: its blocks in order, the first of which changes channels and stride."""
+    index = STAGES.index(stage)
+    out_channels = options.res2_out_channels * 2**index
+    in_channels = out_channels // 2 if index else options.stem_out_channels
+    dilation = options.res5_dilation if stage == "res5" else 1
+    first_stride = 1 if index == 0 or dilation > 1 else 2
+    return nn.Sequential(
+        *(
+            BottleneckBlock(
+                out_channels if block else in_channels,
+                out_channels,
+                options.num_groups * options.width_per_group * 2**index,
+                stride=1 if block else first_stride,
+                stride_in_1x1=options.stride_in_1x1,
+                num_groups=options.num_groups,
+                dilation=dilation,
+                norm=options.norm,
+            )
+            for block in range(BLOCKS[options.depth][index])
+        )
+    )
+
+
+class ResNet(nn.Module):
+    """Stem and stages, as far as an output needs them.
+
+    Attributes:
+        channels: output name to its channels.
+        strides: output name to input pixels a cell.
+    """
+
+    def __init__(self, options: ResNetOptions) -> None:
+        super().__init__()
+        check_names("resnet.out_features", options.out_features, STAGES)
+        self.out_features = options.out_features
+        self.stem = BasicStem(options.stem_out_channels, options.norm)
+        self.stages = STAGES[: max(map(STAGES.index, options.out_features)) + 1]
+        for stage in self.stages:
+            self.add_module(stage, make_stage(stage, options))
+        undilated = {stage: 4 * 2**index for index, stage in enumerate(STAGES)}
+        self.channels = {
+            stage: options.res2_out_channels * 2 ** STAGES.index(stage)
+            for stage in options.out_features
+        }
+        self.strides = {
+            stage: undilated[stage] // (options.res5_dilation if stage == "res5" else 1)
+            for stage in options.out_features
+        }
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) to ``out_features``, each (N, channels, H / stride, W / stride)."""
+        outputs = {}
+        x = self.stem(x)
+        for stage in self.stages:
+            x = self.get_submodule(stage)(x)
+            if stage in self.out_features:
+                outputs[stage] = x
+        return outputs

@@ -1,0 +1,94 @@
+"""What looks at each proposal: the box branch, and the mask branch on what that detects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from benchsuite_plugins.models.box_coder import BoxCoder
+from benchsuite_plugins.models.box_head import (
+    BoxHead,
+    BoxPredictor,
+    class_probabilities,
+    select_detections,
+)
+from benchsuite_plugins.models.features import check_names
+from benchsuite_plugins.models.instances import Detections, Proposals
+from benchsuite_plugins.models.mask_head import MaskHead, mask_probabilities
+from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
+from benchsuite_plugins.models.roi_pooler import ROIPooler
+
+
+class ROIHeads(nn.Module):
+    """Box branch, then (where there are options for it) mask branch.
+
+    Args:
+        channels, strides: of each feature map, by name.
+        mask_head: ``None``: boxes alone.
+
+    Raises:
+        UsageError: an option names a feature map that there is not.
+    """
+
+    def __init__(
+        self,
+        options: ROIHeadsOptions,
+        box_head: BoxHeadOptions,
+        mask_head: MaskHeadOptions | None,
+        *,
+        num_classes: int,
+        channels: Mapping[str, int],
+        strides: Mapping[str, int],
+    ) -> None:
+        super().__init__()
+        check_names("roi_heads.in_features", options.in_features, channels)
+        in_channels = channels[options.in_features[0]]
+        self.options = options
+        self.box_coder = BoxCoder(box_head.bbox_reg_weights)
+        self.box_pooler = ROIPooler(
+            options.in_features, strides, box_head.pooler_resolution, box_head.pooler_sampling_ratio
+        )
+        self.box_head = BoxHead(in_channels, box_head)
+        self.box_predictor = BoxPredictor(
+            self.box_head.out_channels, num_classes, box_head.cls_agnostic_bbox_reg
+        )
+        self.mask_pooler: ROIPooler | None = None
+        self.mask_head: MaskHead | None = None
+        if mask_head is not None:
+            self.mask_pooler = ROIPooler(
+                options.in_features,
+                strides,
+                mask_head.pooler_resolution,
+                mask_head.pooler_sampling_ratio,
+            )
+            self.mask_head = MaskHead(in_channels, num_classes, mask_head)
+
+    def forward(
+        self, features: Mapping[str, Tensor], proposals: Proposals, sizes: Tensor
+    ) -> Detections:
+        """Detections in pixels of the resized image.
+
+        Args:
+            features: (N, C, H, W) maps, by name.
+            sizes: (N, 2), height and width of each image before padding.
+        """
+        detections = self.detect_boxes(features, proposals, sizes)
+        if self.mask_pooler is None or self.mask_head is None:
+            return detections
+        pooled = self.mask_pooler(features, detections.boxes, detections.image_index)
+        logits = self.mask_head(pooled)
+        return replace(detections, masks=mask_probabilities(logits, detections.labels))
+
+    def detect_boxes(
+        self, features: Mapping[str, Tensor], proposals: Proposals, sizes: Tensor
+    ) -> Detections:
+        """The box branch alone."""
+        pooled = self.box_pooler(features, proposals.boxes, proposals.image_index)
+        logits, deltas = self.box_predictor(self.box_head(pooled))
+        deltas = deltas.view(len(deltas), -1, 4)
+        boxes = self.box_coder.decode(deltas, proposals.boxes[:, None])
+        return select_detections(
+            class_probabilities(logits), boxes, proposals.image_index, sizes, self.options
+        )

@@ -1,0 +1,169 @@
+"""Region proposal network (Ren et al., "Faster R-CNN", 2015): the head, and the selection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchsuite.errors import UsageError
+from benchsuite_plugins.models.anchor_generator import AnchorGenerator
+from benchsuite_plugins.models.box_coder import BoxCoder
+from benchsuite_plugins.models.boxes import clip_boxes, larger_than
+from benchsuite_plugins.models.features import check_names
+from benchsuite_plugins.models.instances import Proposals
+from benchsuite_plugins.models.layers.conv import Conv2d
+from benchsuite_plugins.models.layers.fill import normal_fill
+from benchsuite_plugins.models.nms_per_image import nms_per_image
+from benchsuite_plugins.models.options import AnchorOptions, RPNOptions
+
+
+class RPNHead(nn.Module):
+    """Objectness and box deltas of every anchor; one set of weights for all levels.
+
+    Args:
+        in_channels: of every level.
+        anchors_per_cell: A.
+        conv_dims: channels of the 3x3 convolutions; -1: ``in_channels``.
+    """
+
+    def __init__(self, in_channels: int, anchors_per_cell: int, conv_dims: tuple[int, ...]) -> None:
+        super().__init__()
+        convs, channels = [], in_channels
+        for conv_dim in conv_dims:
+            out_channels = in_channels if conv_dim == -1 else conv_dim
+            convs.append(Conv2d(channels, out_channels, 3, padding=1, activation=F.relu_))
+            channels = out_channels
+        if len(convs) == 1:
+            self.conv: nn.Module = convs[0]
+        else:
+            self.conv = nn.Sequential()
+            for index, conv in enumerate(convs):
+                self.conv.add_module(f"conv{index}", conv)
+        self.objectness_logits = nn.Conv2d(channels, anchors_per_cell, 1)
+        self.anchor_deltas = nn.Conv2d(channels, anchors_per_cell * 4, 1)
+        for layer in (*convs, self.objectness_logits, self.anchor_deltas):
+            normal_fill(layer, std=0.01)
+
+    def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """A (N, C, H, W) a level to logits (N, A, H, W) and deltas (N, A * 4, H, W) a level."""
+        logits, deltas = [], []
+        for feature in features:
+            hidden = self.conv(feature)
+            logits.append(self.objectness_logits(hidden))
+            deltas.append(self.anchor_deltas(hidden))
+        return logits, deltas
+
+
+class RegionProposalNetwork(nn.Module):
+    """From feature maps to proposals.
+
+    Args:
+        channels, strides: of each feature map, by name.
+
+    Raises:
+        UsageError: options that do not fit each other or the feature maps.
+    """
+
+    def __init__(
+        self,
+        options: RPNOptions,
+        anchors: AnchorOptions,
+        channels: Mapping[str, int],
+        strides: Mapping[str, int],
+    ) -> None:
+        super().__init__()
+        check_names("rpn.in_features", options.in_features, channels)
+        self.options = options
+        self.box_coder = BoxCoder(options.bbox_reg_weights)
+        self.anchor_generator = AnchorGenerator(
+            anchors, [strides[name] for name in options.in_features]
+        )
+        if len(set(self.anchor_generator.anchors_per_cell)) > 1:
+            raise UsageError(
+                "anchors.sizes and anchors.aspect_ratios give the levels "
+                f"{self.anchor_generator.anchors_per_cell} anchors a cell; the head is shared, so "
+                "every level needs the same number"
+            )
+        self.rpn_head = RPNHead(
+            channels[options.in_features[0]],
+            self.anchor_generator.anchors_per_cell[0],
+            options.conv_dims,
+        )
+
+    def forward(self, features: Mapping[str, Tensor], sizes: Tensor) -> Proposals:
+        """The best proposals of each image.
+
+        Args:
+            features: (N, C, H, W) maps, by name.
+            sizes: (N, 2), height and width of each image before padding.
+        """
+        maps = [features[name] for name in self.options.in_features]
+        logits, deltas = self.rpn_head(maps)
+        return select_proposals(
+            [flatten_anchors(level, 1).squeeze(-1) for level in logits],
+            [flatten_anchors(level, 4) for level in deltas],
+            self.anchor_generator(maps),
+            sizes,
+            self.box_coder,
+            self.options,
+        )
+
+
+def flatten_anchors(output: Tensor, values: int) -> Tensor:
+    """A head's output in the order of the anchors: (N, A * values, H, W) to (N, H * W * A, values).
+
+    In the channels the anchors are outside, the values inside.
+    """
+    images, channels, height, width = output.shape
+    split = output.view(images, channels // values, values, height, width)
+    return split.permute(0, 3, 4, 1, 2).reshape(images, -1, values)
+
+
+def select_proposals(
+    logits: Sequence[Tensor],
+    deltas: Sequence[Tensor],
+    anchors: Sequence[Tensor],
+    sizes: Tensor,
+    box_coder: BoxCoder,
+    options: RPNOptions,
+) -> Proposals:
+    """The best anchors of each level, decoded, clipped and suppressed level by level.
+
+    What is not finite or has no extent is dropped before the suppression.
+
+    Args:
+        logits: a (N, M) a level, M = H * W * A.
+        deltas: a (N, M, 4) a level.
+        anchors: a (M, 4) a level.
+        sizes: (N, 2), height and width of each image before padding.
+    """
+    boxes, scores, levels = [], [], []
+    for level, (level_logits, level_deltas, level_anchors) in enumerate(
+        zip(logits, deltas, anchors, strict=True)
+    ):
+        count = min(options.pre_nms_topk_test, level_logits.shape[1])
+        top, index = level_logits.float().topk(count, dim=1)
+        top_deltas = level_deltas.gather(1, index[..., None].expand(-1, -1, 4))
+        boxes.append(box_coder.decode(top_deltas, level_anchors[index]))
+        scores.append(top)
+        levels.append(torch.full_like(index, level))
+    all_boxes, all_scores, all_levels = (torch.cat(part, dim=1) for part in (boxes, scores, levels))
+    finite = all_boxes.isfinite().all(dim=-1) & all_scores.isfinite()
+    all_boxes = clip_boxes(all_boxes, sizes[:, None])
+    valid = finite & larger_than(all_boxes, options.min_size)
+    image_index = valid.nonzero()[:, 0]
+    proposals = Proposals(all_boxes[valid], all_scores[valid], image_index)
+    kept = nms_per_image(
+        proposals.boxes,
+        proposals.logits,
+        all_levels[valid],
+        image_index,
+        group_count=len(logits),
+        image_count=len(sizes),
+        iou_threshold=options.nms_thresh,
+        limit=options.post_nms_topk_test,
+    )
+    return Proposals(proposals.boxes[kept], proposals.logits[kept], image_index[kept])
