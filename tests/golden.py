@@ -1,0 +1,292 @@
+"""Run the model that a golden folder describes, and write what it computes.
+
+usage: python tests/golden.py FOLDER OUT
+
+FOLDER holds ``config.json``, ``weights.npz`` and the images that ``cases`` in the configuration
+names. OUT gets the same result files (``outputs.npz``, ``cases/<name>/outputs_<i>.npz``) with the
+same keys, for ``check_golden.py``. Exit 2: a configuration of something that is not built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import torch
+from numpy.typing import NDArray
+
+from benchsuite.errors import BenchsuiteError, UsageError
+from benchsuite.options import merge, read_options
+from benchsuite.plugins import registry
+from benchsuite.protocols import ModelRequest
+from benchsuite.records import Image, ImageRecord, Prediction
+from benchsuite.specs import Category, load
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class NotBuilt(UsageError):
+    """The configuration asks for something that no registered model is."""
+
+
+# --- from a configuration to a model ----------------------------------------------------------
+
+RCNN_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn", "roi_heads", "box_head"))
+
+MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
+    ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
+}
+"""Meta architecture, kind of ROI heads and sections of a configuration: the registered model."""
+
+ABOUT_THE_FOLDER = frozenset(
+    {"architecture", "cases", "category_label", "meta_architecture", "note"}
+    | {"reference_config", "reference_overrides"}
+)
+
+TRAINING = frozenset(
+    {"bbox_reg_loss", "bbox_reg_loss_weight", "freeze_at", "iou_labels", "iou_thresholds"}
+    | {"loss_weight", "low_quality_matches", "note", "post_nms_topk_train"}
+    | {"pre_nms_topk_train", "proposal_append_gt", "smooth_l1_beta"}
+)
+"""Settings that inference does not depend on."""
+
+BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
+    "resnet.deform_on_per_stage": ([False] * 4,),
+    "resnet.deform_modulated": (False,),
+    "resnet.deform_num_groups": (1,),
+    "fpn.extra_levels": ("p6 = subsampled p5",),
+    "box_head.pooler_type": ("ROIAlignV2",),
+}
+"""Settings that are no option of a model, and the values that it is built for."""
+
+
+def model_name(config: Mapping[str, Any]) -> str:
+    """The registered model that a configuration describes."""
+    heads = config.get("roi_heads", {}).get("name")
+    sections = frozenset(config) - ABOUT_THE_FOLDER
+    key = (config["meta_architecture"], heads, sections)
+    if key not in MODELS:
+        raise NotBuilt(
+            f"{config['architecture']} is not built: no model is a {key[0]} with {heads or 'no'} "
+            f"ROI heads and the sections {', '.join(sorted(sections))}"
+        )
+    return MODELS[key]
+
+
+def model_options(config: Mapping[str, Any], options_type: type[Any]) -> dict[str, Any]:
+    """Those settings of a configuration that are options of the model, under the same names."""
+    options: dict[str, Any] = {}
+    defaults = options_type()
+    for section in (field.name for field in dataclasses.fields(options_type)):
+        known = {field.name for field in dataclasses.fields(getattr(defaults, section))}
+        for key, value in config.get(section, {}).items():
+            setting = f"{section}.{key}"
+            if key in known:
+                options.setdefault(section, {})[key] = value
+            elif setting in ("roi_heads.name", "roi_heads.num_classes") or key in TRAINING:
+                continue
+            elif value not in BUILT_ONE_WAY.get(setting, ()):
+                raise NotBuilt(f"{config['architecture']}: {setting} = {value!r} is not built")
+    return options
+
+
+def with_overrides(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a case.
+
+    An override is a whole section's part (``{"rpn": {"nms_thresh": 0.5}}``), a dotted name
+    (``rpn.nms_thresh``), or a name that one section alone has, with or without ``_test``.
+    """
+    changed = dict(config)
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            changed = merge(changed, {key: value})
+            continue
+        section, dot, name = key.rpartition(".")
+        places = (
+            [(section, name)]
+            if dot
+            else [
+                (part, full)
+                for part, settings in config.items()
+                if isinstance(settings, Mapping) and part not in ABOUT_THE_FOLDER
+                for full in (key, f"{key}_test")
+                if full in settings
+            ]
+        )
+        if len(places) != 1:
+            raise NotBuilt(f"override {key!r} fits {len(places)} settings")
+        changed = merge(changed, {places[0][0]: {places[0][1]: value}})
+    return changed
+
+
+def build(config: Mapping[str, Any], weights: Path) -> Any:
+    """The model, through what its plugin registered."""
+    spec = registry().find("models", model_name(config))
+    options_type = load(spec.options)
+    count = config["roi_heads"]["num_classes"]
+    request = ModelRequest(
+        options=read_options(options_type, model_options(config, options_type), "model"),
+        categories=tuple(Category(id=index + 1, name=str(index + 1)) for index in range(count)),
+        weights=weights,
+    )
+    return load(spec.factory)(request)
+
+
+# --- what is recorded on the way --------------------------------------------------------------
+
+FIRST_PROPOSALS, FIRST_DETECTIONS, BEST_PROPOSALS = 32, 16, 100
+
+
+def _named(prefix: str, maps: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{prefix}.{name}": value for name, value in maps.items()}
+
+
+def _levels(prefix: str, maps: Any) -> dict[str, torch.Tensor]:
+    return {f"{prefix}.{level}": value for level, value in enumerate(maps)}
+
+
+FEATURES: dict[str, Callable[[Any], dict[str, torch.Tensor]]] = {
+    "backbone.bottom_up": lambda maps: _named("bottom_up", maps),
+    "backbone": lambda maps: _named("backbone", maps),
+    "proposal_generator.anchor_generator": lambda anchors: _levels("rpn.anchors", anchors),
+    "proposal_generator.rpn_head": lambda outputs: {
+        **_levels("rpn.logits", outputs[0]),
+        **_levels("rpn.deltas", outputs[1]),
+    },
+    "roi_heads.box_pooler": lambda pooled: {"box.pooled": pooled[:FIRST_PROPOSALS]},
+    "roi_heads.box_head": lambda hidden: {"box.head": hidden[:FIRST_PROPOSALS]},
+    "roi_heads.box_predictor": lambda outputs: {
+        "box.cls_logits": outputs[0][:FIRST_PROPOSALS],
+        "box.deltas": outputs[1][:FIRST_PROPOSALS],
+    },
+    "roi_heads.mask_pooler": lambda pooled: {"mask.pooled": pooled[:FIRST_DETECTIONS]},
+    "roi_heads.mask_head": lambda logits: {"mask.logits": logits[:FIRST_DETECTIONS]},
+}
+"""Module to the recorded names of what it returns; modules that a model lacks are left out."""
+
+
+class Recorder:
+    """Keeps what the modules of a model return."""
+
+    def __init__(self, model: Any) -> None:
+        self.features: Arrays = {}
+        self.proposals: Any = None
+        for name, module in model.named_modules():
+            if name in FEATURES:
+                module.register_forward_hook(self._keep(FEATURES[name]))
+            if name == "proposal_generator":
+                module.register_forward_hook(self._keep_proposals)
+
+    def _keep(self, names: Callable[[Any], dict[str, torch.Tensor]]) -> Callable[..., None]:
+        def hook(module: Any, inputs: Any, output: Any) -> None:
+            for name, value in names(output).items():
+                self.features[name] = value.float().numpy(force=True).copy()
+
+        return hook
+
+    def _keep_proposals(self, module: Any, inputs: Any, output: Any) -> None:
+        self.proposals = output
+
+    def samples(self, steps: Arrays) -> Arrays:
+        """The elements that the golden file keeps of each recorded array."""
+        kept: Arrays = {}
+        for name, value in self.features.items():
+            step = steps.get(f"feat.{name}.k")
+            if step is None:
+                continue
+            kept[f"feat.{name}.sample"] = value.reshape(-1)[:: int(step)]
+            kept[f"feat.{name}.k"] = step
+            kept[f"feat.{name}.shape"] = np.array(value.shape, np.int32)
+            exact = value.astype(np.float64)
+            kept[f"feat.{name}.stats"] = np.array([exact.mean(), exact.std(), abs(exact).max()])
+        return kept
+
+    def best_proposals(self, image: int) -> Arrays:
+        if self.proposals is None:
+            return {}
+        own = self.proposals.image_index == image
+        return {
+            "rpn.num_proposals": np.array(int(own.sum()), np.int32),
+            "rpn.proposal_boxes": self.proposals.boxes[own][:BEST_PROPOSALS].numpy(force=True),
+            "rpn.proposal_logits": self.proposals.logits[own][:BEST_PROPOSALS].numpy(force=True),
+        }
+
+
+# --- running ----------------------------------------------------------------------------------
+
+
+def read_image(path: Path, index: int) -> Image:
+    with PIL.Image.open(path) as opened:
+        pixels = np.asarray(opened.convert("RGB"))
+    height, width = pixels.shape[:2]
+    return Image(ImageRecord(index, path.name, width, height), pixels)
+
+
+def prediction_arrays(prediction: Prediction, image: Image) -> Arrays:
+    arrays: Arrays = {
+        "boxes": prediction.boxes,
+        "scores": prediction.scores,
+        "classes": prediction.labels.astype(np.int32),
+    }
+    if prediction.masks is not None:
+        arrays["masks_rle"] = np.array([mask.counts for mask in prediction.masks], np.bytes_)
+        arrays["masks_size"] = np.array([image.height, image.width], np.int32)
+    return arrays
+
+
+def run_case(config: Mapping[str, Any], case: Mapping[str, Any], folder: Path, out: Path) -> None:
+    """One batch: build, run, write a file an image."""
+    model = build(with_overrides(config, case.get("overrides", {})), folder / "weights.npz")
+    recorder = Recorder(model)
+    images = [read_image(folder / name, index) for index, name in enumerate(case["images"])]
+    batch = model.preprocess(images)
+    recorder.features["input"] = batch.pixels.numpy(force=True)
+    predictions = model.postprocess(model.forward(batch))
+    for index, (name, image) in enumerate(zip(case["outputs"], images, strict=True)):
+        resized = model.image_input.resize(image.pixels)
+        padded = np.ascontiguousarray(batch.pixels[index].numpy(force=True))
+        golden = folder / name
+        steps: Arrays = {}
+        if golden.is_file():
+            with np.load(golden, allow_pickle=False) as file:
+                steps = {key: file[key] for key in file.files if key.endswith(".k")}
+        arrays = {
+            **recorder.samples(steps),
+            **recorder.best_proposals(index),
+            **prediction_arrays(predictions[index], image),
+            "image_size": np.array([image.height, image.width], np.int32),
+            "net_size": np.array(resized.shape[:2], np.int32),
+            "padded_size": np.array(padded.shape[1:], np.int32),
+            "resized_sha256": np.array(hashlib.sha256(resized.tobytes()).hexdigest()),
+            "input_sha256": np.array(hashlib.sha256(padded.tobytes()).hexdigest()),
+        }
+        target = out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(target, allow_pickle=False, **arrays)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    arguments = parser.parse_args()
+    config = json.loads((arguments.folder / "config.json").read_text(encoding="utf-8"))
+    try:
+        for case in config["cases"].values():
+            run_case(config, case, arguments.folder, arguments.out)
+    except BenchsuiteError as error:
+        print(f"golden: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
