@@ -94,9 +94,7 @@ def download(
             ``<target>.rejected``.
         BenchsuiteError: it does not fit on the disk, or its folder cannot be written.
     """
-    scheme = urlsplit(url).scheme.lower()
-    if scheme not in ("http", "https", "file"):
-        raise UsageError(f"cannot download {url!r}: only http, https and file URLs are read")
+    check_scheme(url)
     wanted = ExpectedDigests(sha256 or "", md5 or "", md5_prefix or "")
     transfer = _Transfer(url, target, wanted, expected_bytes, progress or _silent, retry)
     if target.is_file() and transfer.problem_of(target) is None:
@@ -108,9 +106,15 @@ def download(
                 return target
             _log.warning("%s is not what it should be; downloading it anew", target)
             target.replace(_beside(target, ".rejected"))
-        digests = transfer.copy() if scheme == "file" else transfer.fetch()
+        digests = transfer.copy() if urlsplit(url).scheme == "file" else transfer.fetch()
         transfer.finish(digests)
     return target
+
+
+def check_scheme(url: str) -> None:
+    """Raises ``UsageError`` unless the URL is of a kind that ``download`` takes."""
+    if urlsplit(url).scheme not in ("http", "https", "file"):
+        raise UsageError(f"cannot download {url!r}: only http, https and file URLs are read")
 
 
 def offline() -> bool:
