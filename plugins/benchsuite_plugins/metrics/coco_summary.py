@@ -13,6 +13,14 @@ from benchsuite_plugins.metrics.precision_recall import PrecisionRecall
 CURVE_IOUS = (0.5, 0.75)
 """IoU thresholds (OKS thresholds, for keypoints) whose curves are kept."""
 
+SUMMATION_BLOCK = 8192
+"""Values that are summed in one go.
+
+COCOeval leaves the mean to NumPy, whose ``mean`` summed in blocks of this length until version 2.2
+and without them since 2.3, so that pycocotools' own summary changed in its last digit. Published
+numbers are those of the blocks; they are kept here, whatever NumPy is installed.
+"""
+
 
 def summary(curves: PrecisionRecall) -> dict[str, float]:
     """The protocol's numbers, unscaled, -1 where there is no truth to find."""
@@ -73,4 +81,10 @@ def _selected(curves: PrecisionRecall, value: Value) -> NDArray[np.float64]:
 def _mean(values: NDArray[np.float64]) -> float:
     """The mean of those that are there; -1 if none is."""
     there = values[values > -1]
-    return float(np.mean(there)) if len(there) else -1.0
+    if not len(there):
+        return -1.0
+    total = 0.0
+    for first in range(0, len(there), SUMMATION_BLOCK):
+        # Not sum(): Python's compensates for rounding since 3.12.
+        total += float(np.add.reduce(there[first : first + SUMMATION_BLOCK]))
+    return total / len(there)
