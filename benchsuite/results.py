@@ -103,29 +103,12 @@ def title(run: Mapping[str, Any], dataset_title: str) -> str:
 
 def render(outcome: Outcome, dataset_title: str) -> list[RenderableType]:
     """The screen: title, numbers beside published ones, latency, worst classes, where it lies."""
-    from rich.markup import escape
-    from rich.table import Table
     from rich.text import Text
 
     shown: list[RenderableType] = [Text(title(outcome.run, dataset_title), style="bold")]
     for warning in outcome.run["warnings"]:
         shown.append(Text(f"! {warning}", style="yellow"))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
-    for header in ("measured", "published", "difference"):
-        table.add_column(header, justify="right")
-    table.add_column("")
-    for name, value in outcome.metrics.items():
-        published = outcome.published.get(name)
-        if published is None:
-            table.add_row(escape(name), _points(value), "", "", "")
-        else:
-            difference = 100 * (value - published)
-            judged = outcome.run["verdict"] if outcome.run["partial"] else ""
-            table.add_row(
-                escape(name), _points(value), _points(published), f"{difference:+.2f}", judged
-            )
-    shown.append(table)
+    shown.extend(_tables(outcome))
     shown.extend(Text(line) for line in _latency(outcome))
     if worst := _worst_classes(outcome.per_class):
         shown.append(Text(f"worst classes  {worst}"))
@@ -139,6 +122,41 @@ def render(outcome: Outcome, dataset_title: str) -> list[RenderableType]:
     if outcome.run["command"]:
         shown.append(Text(f"repeat         {outcome.run['command']}"))
     return shown
+
+
+def _tables(outcome: Outcome) -> list[RenderableType]:
+    """Tasks that are scored by the same values share a table, one row a task."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    by_prefix: dict[str, dict[str, float]] = {}
+    for name, value in outcome.metrics.items():
+        prefix, _, short = name.partition("/")
+        by_prefix.setdefault(prefix, {})[short] = value
+    by_names: dict[tuple[str, ...], list[str]] = {}
+    for prefix, values in by_prefix.items():
+        by_names.setdefault(tuple(values), []).append(prefix)
+    tables: list[RenderableType] = []
+    for names, prefixes in by_names.items():
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("")
+        for name in names:
+            table.add_column(escape(name), justify="right")
+        for prefix in prefixes:
+            values = by_prefix[prefix]
+            published = [outcome.published.get(f"{prefix}/{name}") for name in names]
+            table.add_row(escape(prefix), *(_points(values[name]) for name in names))
+            if any(each is not None for each in published):
+                table.add_row("  published", *("" if p is None else _points(p) for p in published))
+                table.add_row(
+                    "  difference",
+                    *(
+                        "" if p is None else f"{100 * (values[name] - p):+.2f}"
+                        for name, p in zip(names, published)
+                    ),
+                )
+        tables.append(table)
+    return tables
 
 
 def _points(value: float) -> str:

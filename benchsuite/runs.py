@@ -155,7 +155,7 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
     device = use_device(request.device, threads=request.threads, seed=request.seed)
     environment = facts()
     categories = model_categories(plan)
-    mapping = map_categories(categories, opened.dataset.categories)
+    mapping = map_categories(categories, scored_categories(plan))
     model = build_model(
         plan.model,
         categories,
@@ -251,10 +251,16 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
 
 
 def model_categories(plan: RunPlan) -> tuple[Category, ...]:
-    """What the labels mean: what recipe or model states, else what the dataset has."""
-    if plan.model.categories is not None:
-        return plan.model.categories
-    return plan.opened.dataset.categories
+    """What the labels mean: what recipe or model states, else what is scored."""
+    return plan.model.categories or scored_categories(plan)
+
+
+def scored_categories(plan: RunPlan) -> tuple[Category, ...]:
+    """The dataset's categories that the shared tasks score: stuff only where maps are."""
+    categories = plan.opened.dataset.categories
+    if {"semantic", "panoptic"} & set(plan.tasks):
+        return categories
+    return tuple(category for category in categories if category.isthing)
 
 
 def published_numbers(plan: RunPlan, weights: Weights) -> Mapping[str, float]:

@@ -61,13 +61,13 @@ class Squares:
 @dataclass(frozen=True)
 class FinderOptions:
     shift: float = 0.0
-    score: float = 0.5
 
 
 class Finder:
     """Finds the white square; labels are of its own categories, one of which nobody has."""
 
     interrupt_at: int | None = None
+    score: float = 0.5
     seen: list[int] = []  # noqa: RUF012  (shared on purpose: the test looks at it)
 
     def __init__(self, request):
@@ -83,7 +83,7 @@ class Finder:
         y, x = np.nonzero(image.pixels[..., 0])
         s = self.options.shift
         box = [x.min() + s, y.min(), x.max() + 1 + s, y.max() + 1]
-        return Prediction([box, box], [self.options.score, 0.25], [1, 0])
+        return Prediction([box, box], [Finder.score, 0.25], [1, 0])
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def registered(monkeypatch):
     module = ModuleType("corridor_fixture")
     vars(module).update(Squares=Squares, Finder=Finder, FinderOptions=FinderOptions)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    Finder.interrupt_at, Finder.seen = None, []
+    Finder.interrupt_at, Finder.score, Finder.seen = None, 0.5, []
     found = plugins.load_registry(plugins.entry_points(group=plugins.GROUP))
     found.models["finder"] = ModelSpec(
         "finder",
@@ -195,9 +195,9 @@ def test_a_limit_makes_a_partial_result(request_):
 
 
 def test_a_nan_score_stores_nothing(request_):
-    bad = replace(request_, overrides={"model": {"score": float("nan")}})
+    Finder.score = float("nan")
     with pytest.raises(ContractError, match="NaN"):
-        execute(plan_run(bad), silent)
+        execute(plan_run(request_), silent)
     assert Store(request_.out).runs().num_rows == 0
 
 
