@@ -4,12 +4,13 @@
 file gave one); ``size`` is (height, width) in pixels. Pixels are read column by column. Everything
 here equals pycocotools on what pycocotools accepts, and raises ``ValueError`` with what is wrong
 on a malformed RLE: cut off, of other bytes, with a negative run, or covering another number of
-pixels than the image has.
+pixels than the image has. A size that is not of integers is a ``TypeError``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,11 +35,11 @@ def encode(mask: NDArray[Any]) -> bytes:
     mask = np.asarray(mask)
     if mask.ndim != 2 or mask.dtype not in (np.bool_, np.uint8):
         raise ValueError(f"a mask is (H, W) bool or uint8, not {mask.shape} {mask.dtype}")
-    return _serving("rle_encode").encode(mask if mask.dtype == np.bool_ else mask != 0)
+    return _serving("rle_encode").encode(np.ascontiguousarray(mask, np.bool_))
 
 
 def decode(counts: Counts, size: Size) -> NDArray[np.uint8]:
-    """The mask of an RLE: (H, W) uint8, 0 or 1, C order."""
+    """The mask of an RLE: (H, W) uint8, 0 or 1, in Fortran order (as its runs go)."""
     return _serving("rle_decode").decode(_bytes(counts), _size(size))
 
 
@@ -83,11 +84,11 @@ def from_polygons(polygons: Sequence[Sequence[float]], size: Size) -> bytes:
 
     if not len(polygons):
         raise ValueError("there is no polygon")
-    for index, polygon in enumerate(polygons):
+    for place, polygon in enumerate(polygons):
         if len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(f"polygon {index} has {len(polygon)} numbers, not 6, 8, 10, ...")
+            raise ValueError(f"polygon {place} has {len(polygon)} numbers, not 6, 8, 10, ...")
         if not np.isfinite(np.asarray(polygon, np.float64)).all():
-            raise ValueError(f"polygon {index} holds a number that is not finite")
+            raise ValueError(f"polygon {place} holds a number that is not finite")
     height, width = _size(size)
     parts = pycocotools_mask.frPyObjects([list(polygon) for polygon in polygons], height, width)
     counts: bytes = pycocotools_mask.merge(parts)["counts"]
@@ -126,7 +127,7 @@ def _bytes(counts: Counts) -> bytes:
 
 
 def _size(size: Size) -> Size:
-    height, width = size
-    if height < 0 or width < 0:
+    height, width = (index(side) for side in size)
+    if height < 0 or width < 0 or height * width > rle_reference.LONGEST_RUN:
         raise ValueError(f"an image of {height} x {width} pixels cannot be")
-    return int(height), int(width)
+    return height, width

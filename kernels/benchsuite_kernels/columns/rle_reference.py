@@ -100,7 +100,7 @@ def decode(counts: bytes, size: tuple[int, int]) -> NDArray[np.uint8]:
     runs = decompress(counts)
     check_cover(runs, size)
     flat = np.repeat(np.arange(len(runs), dtype=np.int64) & 1, runs).astype(np.uint8)
-    return np.ascontiguousarray(flat.reshape(size, order="F"))
+    return flat.reshape(size, order="F")
 
 
 def area(counts: bytes) -> int:

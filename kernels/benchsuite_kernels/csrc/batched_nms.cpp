@@ -12,6 +12,8 @@
 namespace benchsuite {
 namespace {
 
+constexpr int64_t kWorthThreads = 1000;  // boxes
+
 // A key whose ascending order is the scores' descending order, NaN first, -0 beside 0.
 uint32_t descending_key(float score) {
   if (std::isnan(score)) return 0;
@@ -100,7 +102,7 @@ std::vector<int64_t> batched_nms(const float* boxes, const float* scores, const 
   std::vector<char> kept(count, 0);
   std::vector<Group> scratch(std::max(threads, 1));
   const float threshold = not_above(iou_threshold);
-  for_each_item(n_groups, threads, [&](int64_t index, int worker) {
+  for_each_item(n_groups, 1, count < kWorthThreads ? 1 : threads, [&](int64_t index, int worker) {
     Group& group = scratch[worker];
     const int64_t start = starts[index], size = starts[index + 1] - start;
     group.resize(size);

@@ -55,7 +55,7 @@ struct Scratch {
   Axis rows, columns;
   std::vector<float> padded;      // the mask with zeros around, column by column
   std::vector<float> profile;     // a pixel column's values at the cell centres, zeros included
-  std::vector<int64_t> boundary;  // the first row whose cell is at least so much
+  std::vector<int64_t> boundary;  // per cell: the first row that lies in it or below
   rle::Changes changes;
 };
 
@@ -136,7 +136,7 @@ std::vector<std::string> paste_masks(const float* masks, const float* boxes, int
                                      int threads) {
   std::vector<std::string> counts(count);
   std::vector<Scratch> scratch(std::max(threads, 1));
-  for_each_item(count, threads, [&](int64_t index, int worker) {
+  for_each_item(count, 4, threads, [&](int64_t index, int worker) {
     counts[index] = paste(masks + index * side * side, boxes + index * 4, side, height, width,
                           threshold, scratch[worker]);
   });

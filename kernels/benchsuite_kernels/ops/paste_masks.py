@@ -34,13 +34,15 @@ def paste_masks_to_rle(
         R compressed counts (``benchsuite_kernels.columns.rle``) for ``(height, width)``.
 
     Raises:
-        ValueError: shapes that do not fit together, or a threshold out of range.
+        ValueError: shapes that do not fit together, a threshold or an image size out of range.
     """
     count, side = len(masks), masks.shape[-1]
-    if masks.shape != (count, side, side) or boxes.shape != (count, 4):
+    if masks.shape != (count, side, side) or boxes.shape != (count, 4) or side < 1:
         raise ValueError(
             f"masks {tuple(masks.shape)} and boxes {tuple(boxes.shape)} are not (R, M, M), (R, 4)"
         )
+    if height < 0 or width < 0:
+        raise ValueError(f"an image of {height} x {width} pixels cannot be")
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold={threshold} is not above 0 and at most 1")
     extension = native()

@@ -23,6 +23,8 @@ def kernel_takes(*tensors: Tensor) -> bool:
 
 
 def as_array(tensor: Tensor, dtype: torch.dtype) -> NDArray[Any]:
-    """The tensor as a C-contiguous array, sharing memory where it already is one."""
-    array: NDArray[Any] = tensor.detach().to("cpu", dtype).contiguous().numpy()
+    """The CPU tensor as a C-contiguous array, sharing memory where it already is one."""
+    if tensor.dtype != dtype:
+        tensor = tensor.to(dtype)
+    array: NDArray[Any] = tensor.detach().contiguous().numpy()
     return array
