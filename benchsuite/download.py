@@ -10,7 +10,6 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 from urllib.parse import urlsplit
@@ -19,8 +18,8 @@ from urllib.request import url2pathname
 from benchsuite.byte_progress import Report
 from benchsuite.digests import CHUNK, Digester, ExpectedDigests, digest_file
 from benchsuite.disk_space import require_space
-from benchsuite.durable import FORBIDDEN, FULL, make_folder, rename, sync_folder
-from benchsuite.errors import BenchsuiteError, DataMissingError, InputError, UsageError
+from benchsuite.durable import rename, sync_folder
+from benchsuite.errors import DataMissingError, InputError, UsageError
 from benchsuite.exclusive import exclusive
 from benchsuite.http_headers import (
     content_length,
@@ -31,6 +30,7 @@ from benchsuite.http_headers import (
     validator,
 )
 from benchsuite.partial_file import PartialFile
+from benchsuite.writable import writing_in
 
 if TYPE_CHECKING:
     from requests import Response
@@ -99,7 +99,7 @@ def download(
     transfer = _Transfer(url, target, wanted, expected_bytes, progress or _silent, retry)
     if target.is_file() and transfer.problem_of(target) is None:
         return target
-    with _writing(target.parent), exclusive(target, "downloading"):
+    with writing_in(target.parent), exclusive(target, "downloading"):
         if target.is_file():
             # Another process may have finished it while this one waited.
             if transfer.problem_of(target) is None:
@@ -305,26 +305,6 @@ class _Transfer:
             f"cannot get {self.url}: {reason}. Try again ({self.retry}), or get the file by other "
             f"means and put it at {self.target.absolute()}"
         )
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Make a folder to write in; what the system says against it becomes an error that helps."""
-    try:
-        make_folder(folder)
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise BenchsuiteError(
-                f"the disk is full at {folder.absolute()}; what has been downloaded is kept. Make "
-                "room there and run the same command again"
-            ) from error
-        if error.errno in FORBIDDEN or isinstance(error, NotADirectoryError | FileExistsError):
-            raise BenchsuiteError(
-                f"cannot write in {folder.absolute()}: {error.strerror}. Choose a folder that can "
-                "be written"
-            ) from error
-        raise
 
 
 def _beside(target: Path, ending: str) -> Path:

@@ -86,6 +86,8 @@ class DatasetRequest:
         images: the image folder, for a dataset given as a file; ``None``: no images are needed.
         root: the folder that datasets lie in.
         cache: where generated data may be kept.
+        tasks: what the command is about, where it knows; a dataset whose truth lies in several
+            annotation files may choose among them by it.
     """
 
     split: str
@@ -94,6 +96,7 @@ class DatasetRequest:
     options: Any = None
     annotations: Path | None = None
     images: Path | None = None
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,19 @@ class Dataset(Protocol):
     def images(self) -> Sequence[ImageRecord]: ...
     def load(self, record: ImageRecord) -> Image: ...
     def truth(self, task: str) -> Truth: ...
+
+
+@runtime_checkable
+class PublishedDataset(Protocol):
+    """A dataset that knows what its publisher released, so that ``data verify`` can compare.
+
+    Both are ``None`` where nothing is known of the split.
+    """
+
+    @property
+    def published_annotation_sha256(self) -> str | None: ...
+    @property
+    def published_image_count(self) -> int | None: ...
 
 
 # --- metrics ----------------------------------------------------------------------------------
