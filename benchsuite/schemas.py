@@ -8,7 +8,7 @@ Conventions, the same in every table:
 * masks are COCO compressed RLE: ``counts`` bytes, with the image's height and width as ``size``.
 * keypoints are flat ``x1, y1, v1, x2, ...`` as in COCO files.
 * maps are PNG bytes: panoptic maps hold the segment number as ``R + 256 G + 65536 B``, semantic
-  maps the category id in 8 or 16 bits, with ``semantic_void`` for no category.
+  maps the category id in 8 or 16 bits, 0 for no category (``benchsuite.label_maps`` writes both).
 """
 
 from __future__ import annotations
