@@ -152,4 +152,6 @@ def crowd(root: Path) -> None:
 
 
 if __name__ == "__main__":
+    # Arrow imports pandas at its first array: once here instead of once in every child.
+    pa.array([0])
     {"steps": steps, "crowd": crowd}[sys.argv[1]](Path(sys.argv[2]))
