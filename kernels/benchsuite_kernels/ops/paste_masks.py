@@ -73,19 +73,20 @@ def reference(
 def _paste(mask: Tensor, box: Tensor, height: int, width: int, threshold: float) -> Tensor:
     """(height, width) bool."""
     inside = torch.zeros((height, width), dtype=torch.bool, device=mask.device)
-    x1, y1, x2, y2 = box.tolist()
-    if not (0 < x2 - x1 < float("inf") and 0 < y2 - y1 < float("inf")):
+    extent = box[2:] - box[:2]
+    if not (extent.isfinite().all() and (extent > 0).all()):
         return inside
     # Half a cell beyond the box the value is zero; only what may differ from zero is sampled.
-    beyond_x, beyond_y = (x2 - x1) / mask.shape[1], (y2 - y1) / mask.shape[0]
+    x1, y1, x2, y2 = box.tolist()
+    beyond_x, beyond_y = (extent / len(mask)).tolist()
     left, right = max(floor(x1 - beyond_x), 0), min(ceil(x2 + beyond_x), width)
     top, bottom = max(floor(y1 - beyond_y), 0), min(ceil(y2 + beyond_y), height)
     if left >= right or top >= bottom:
         return inside
     x = torch.arange(left, right, device=mask.device, dtype=mask.dtype) + 0.5
     y = torch.arange(top, bottom, device=mask.device, dtype=mask.dtype) + 0.5
-    x = (x - box[0]) / (box[2] - box[0]) * 2 - 1
-    y = (y - box[1]) / (box[3] - box[1]) * 2 - 1
+    x = (x - box[0]) / extent[0] * 2 - 1
+    y = (y - box[1]) / extent[1] * 2 - 1
     grid = torch.stack([x.expand(len(y), -1), y[:, None].expand(-1, len(x))], dim=-1)
     value = grid_sample(mask[None, None], grid[None], mode="bilinear", align_corners=False)
     inside[top:bottom, left:right] = value[0, 0] >= threshold

@@ -28,8 +28,9 @@ def roi_align(
 ) -> Tensor:
     """Average bilinear samples of each box's bins.
 
-    Samples further than one pixel outside a feature map count as zero. A box of no or negative
-    extent gives zeros.
+    Samples further than one pixel outside a feature map count as zero. A box with a coordinate
+    that is not finite gives zeros, and so does one of no or negative extent where the number of
+    samples follows from it.
 
     Args:
         features: a (N, C, H, W) floating tensor a level, all of one dtype and device.
@@ -92,9 +93,10 @@ def reference(
     """``roi_align`` by torchvision, a level at a time; float32 and float64."""
     dtype, channels = features[0].dtype, features[0].shape[1]
     output = boxes.new_zeros((len(boxes), channels, output_size, output_size), dtype=dtype)
+    finite = boxes.isfinite().all(dim=1)
     rois = torch.cat([batch_index[:, None].to(dtype), boxes.to(dtype)], dim=1)
     for level, (feature, scale) in enumerate(zip(features, scales, strict=True)):
-        chosen = torch.nonzero(levels == level).squeeze(1)
+        chosen = torch.nonzero((levels == level) & finite).squeeze(1)
         pooled = torchvision_roi_align(
             feature, rois[chosen], output_size, scale, sampling_ratio, aligned=True
         )
