@@ -6,10 +6,11 @@ detail only. It needs no download; a split is drawn into the cache when it is fi
 
 ``python -m benchsuite_plugins.datasets.shapes OUT`` writes it, ``--hashes`` prints its hashes.
 
-From lot to file: ``splitmix`` (chance), ``integer_trigonometry``, ``polygons``, ``rasterizer``
-(drawing), ``textures``, ``landscape`` (stuff), ``figures``, ``things``, ``clutter`` (objects),
-``scene`` (a picture and its truth), ``exposure`` (the camera), ``annotations`` (COCO records),
-``split`` (files), ``cache``, ``dataset`` (opening).
+From lot to file: ``splitmix`` is chance; ``integer_trigonometry``, ``polygons`` and
+``rasterizer`` draw; ``textures`` and ``landscape`` make stuff; ``pose``, ``figures``, ``things``
+and ``clutter`` are the objects; ``scene`` says what is where, ``picture`` what of it is seen (and
+so true), ``exposure`` is the camera; ``annotations`` and ``split`` write COCO's files; ``cache``
+and ``dataset`` keep and open them.
 """
 
 from __future__ import annotations
