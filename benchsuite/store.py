@@ -9,7 +9,6 @@ gets there whole or not at all, whatever is killed on the way.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from benchsuite import durable, publication
+from benchsuite.disk_space import free_bytes, readable_size
 from benchsuite.errors import BenchsuiteError, InputError, unknown_name
 from benchsuite.identity import check_run_id, new_run_id, result_identity
 from benchsuite.staging import Staging, table_schema
@@ -58,11 +58,11 @@ class Store:
                 probe.write(b"\0" * 4096)
                 probe.flush()
                 os.fsync(probe.fileno())
-            free = shutil.disk_usage(self.root).free
+            free = free_bytes(self.root)
         if free < needed_bytes:
             raise BenchsuiteError(
-                f"{self.root}: the disk has {_megabytes(free)} free, the results need about "
-                f"{_megabytes(needed_bytes)}. Free some space, or choose another disk "
+                f"{self.root}: the disk has {readable_size(free)} free, the results need about "
+                f"{readable_size(needed_bytes)}. Free some space, or choose another disk "
                 "with --out DIR"
             )
 
@@ -291,7 +291,3 @@ def _damaged(paths: Sequence[Path], error: pa.ArrowInvalid) -> InputError:
         except pa.ArrowInvalid as own:
             return InputError(f"is damaged: {own}", file=path, remedy=remedy)
     return InputError(f"cannot be read: {error}", file=paths[0].parent, remedy=remedy)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

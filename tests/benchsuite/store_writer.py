@@ -1,4 +1,4 @@
-"""Writes runs and is killed: a program that ``test_store`` starts, and no test by itself.
+"""Writes runs and is killed: a program that ``test_publication`` starts, and no test by itself.
 
 ``store_writer.py steps ROOT`` writes one run again and again, each time in a new process and a new
 store, killed one step of the file system later; ``store_writer.py crowd ROOT`` writes with eight
