@@ -1,0 +1,213 @@
+"""``benchsuite data``: fetch, verify and describe datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchsuite.cli.shared_options import (
+    echo_json,
+    json_option,
+    names_of,
+    overrides_argument,
+    split_option,
+)
+
+if TYPE_CHECKING:
+    from benchsuite.annotation_checks import Finding
+    from benchsuite.verification import Verification
+
+EPILOG = """\b
+Examples:
+  benchsuite data fetch coco --split val2017
+  benchsuite data verify coco/val2017
+  benchsuite data info shapes --json
+"""
+
+FETCH_EPILOG = """\b
+Examples:
+  benchsuite data fetch coco
+  benchsuite data fetch coco --split val2017 --split train2017 --root /data --yes
+
+Where --root is not given, $BENCHSUITE_DATASETS, $DETECTRON2_DATASETS or ./datasets is meant. An
+interrupted download goes on where it stopped when the command is given again.
+"""
+
+VERIFY_EPILOG = """\b
+Examples:
+  benchsuite data verify coco --split val2017
+  benchsuite data verify annotations.json --images photographs/
+  benchsuite data verify coco dataset.annotations=person_keypoints
+
+Exit codes: 0 nothing is wrong, 1 something is, 4 the dataset is not there.
+"""
+
+INFO_EPILOG = """\b
+Examples:
+  benchsuite data info coco
+  benchsuite data info annotations.json --json
+"""
+
+SHOWN = 20
+"""Findings that are listed; ``--json`` holds them all."""
+
+name_argument = click.argument(
+    "name", metavar="NAME[/SPLIT]|FILE", shell_complete=names_of("datasets")
+)
+images_option = click.option(
+    "--images",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The image folder, for a dataset given as a file.",
+)
+
+
+@click.group("data", epilog=EPILOG)
+def data() -> None:
+    """Fetch, verify and describe datasets."""
+
+
+@data.command("fetch", epilog=FETCH_EPILOG, short_help="Download a dataset.")
+@click.argument("name", metavar="NAME", shell_complete=names_of("datasets"))
+@click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    metavar="NAME",
+    help="Which split (may be repeated; 'all' for all). Default: the dataset's first.",
+)
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder that datasets lie in.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before downloading.")
+def fetch(name: str, splits: tuple[str, ...], root: Path | None, yes: bool) -> None:
+    """Download a dataset: resumed, checked, and whole or not there.
+
+    What is there already is not fetched again.
+    """
+    from benchsuite.errors import InterruptedRun, UsageError, unknown_name
+    from benchsuite.paths import datasets_folder
+    from benchsuite.plugins import registry
+    from benchsuite.protocols import FetchRequest
+    from benchsuite.resolve import use
+
+    name, _, split = name.partition("/")
+    spec = registry().find("datasets", name)
+    if spec.fetch is None:
+        raise UsageError(
+            f"{name!r} has nothing to fetch: it is made when it is first used, or read from files "
+            "of your own"
+        )
+    chosen = splits or ((split,) if split else spec.splits[:1])
+    for each in chosen:
+        if each not in (*spec.splits, "all"):
+            raise unknown_name(f"split of {name}", each, [*spec.splits, "all"])
+    request = FetchRequest(
+        splits=() if "all" in chosen else tuple(dict.fromkeys(chosen)),
+        root=root or datasets_folder(),
+        yes=yes,
+    )
+    try:
+        use(spec.fetch, f"fetch of {name!r}")(request)
+    except KeyboardInterrupt:
+        raise InterruptedRun(
+            "interrupted; what has been downloaded is kept, the same command goes on from there"
+        ) from None
+
+
+@data.command("verify", epilog=VERIFY_EPILOG, short_help="Check annotations and images.")
+@name_argument
+@split_option
+@images_option
+@json_option
+@overrides_argument
+def verify(
+    name: str, split: str | None, images: Path | None, as_json: bool, overrides: tuple[str, ...]
+) -> int:
+    """Check a dataset: its annotation file's hash, the counts, every annotation, and that every
+    image is there, can be decoded and has the annotated size.
+    """
+    from benchsuite.options import parse_overrides
+    from benchsuite.verification import verify_argument
+
+    options = parse_overrides(overrides)["dataset"]
+    found = verify_argument(name, split=split, images=images, overrides=options)
+    if as_json:
+        echo_json(found.to_json())
+    else:
+        _show(found)
+    return 0 if found.ok else 1
+
+
+def _show(found: Verification) -> None:
+    click.secho(f"{found.title}: {'ok' if found.ok else 'not ok'}", bold=True)
+    if found.source:
+        click.echo(f"  annotations   {found.source}")
+        click.echo(f"  sha256        {found.annotation_sha256} ({found.annotations})")
+        click.echo(
+            f"  counts        {found.n_images} images, {found.n_annotations} annotations, "
+            f"{found.n_categories} categories"
+        )
+        checked = f"{found.n_checked} decoded, of the annotated size"
+        click.echo(f"  images        {checked if found.images_were_checked else 'not checked'}")
+    _list("problems", found.problems)
+    _list("notes on the published annotations", found.notes)
+
+
+def _list(title: str, findings: list[Finding]) -> None:
+    if not findings:
+        return
+    click.echo(f"  {title} ({len(findings)})")
+    for each in findings[:SHOWN]:
+        click.echo(f"    {each.record}: {each.problem}")
+    if len(findings) > SHOWN:
+        click.echo(f"    … and {len(findings) - SHOWN} more (all with --json)")
+
+
+@data.command("info", epilog=INFO_EPILOG, short_help="Say what a dataset is and where it lies.")
+@name_argument
+@split_option
+@json_option
+@overrides_argument
+def info(name: str, split: str | None, as_json: bool, overrides: tuple[str, ...]) -> None:
+    """Describe a dataset: where it lies, its splits, categories, counts and licence."""
+    from benchsuite.dataset_summary import summarise_dataset
+    from benchsuite.options import parse_overrides
+
+    options = parse_overrides(overrides)["dataset"]
+    summary = summarise_dataset(name, split=split, overrides=options)
+    if as_json:
+        echo_json(summary)
+        return
+    click.secho(f"{summary['name']}: {summary['summary']}", bold=True)
+    for title, value in _facts(summary):
+        click.echo(f"  {title:14}{value}")
+
+
+def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:
+    facts = [
+        ("licence", summary["licence"] or "unknown"),
+        ("splits", ", ".join(summary["splits"])),
+        ("metrics", ", ".join(summary["metrics"])),
+    ]
+    if not summary["present"]:
+        return [*facts, ("not here", summary["missing"])]
+    categories = summary["categories"]
+    facts += [
+        ("this split", summary["split"]),
+        ("file", summary["source"]),
+        ("sha256", summary["annotation_sha256"]),
+        ("tasks", ", ".join(summary["tasks"])),
+        ("images", summary["n_images"]),
+        ("annotations", summary["n_annotations"]),
+    ]
+    if summary["keypoints"]:
+        facts.append(("keypoints", ", ".join(summary["keypoints"])))
+    facts.append(("categories", len(categories)))
+    for each in categories:
+        kind = "" if each["isthing"] else " (stuff)"
+        facts.append(("", f"{each['id']:>5} {each['name']}{kind}  {each['n_annotations']}"))
+    return facts
