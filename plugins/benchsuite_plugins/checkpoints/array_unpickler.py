@@ -116,16 +116,23 @@ def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> ArrayRecord:
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
-    """How Python 3 writes bytes into pickles that Python 2 can read."""
+    """How Python 3 writes bytes into pickles that Python 2 can read ..."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise pickle.UnpicklingError(f"it encodes as {encoding!r}")
     return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    """... and how it writes that there are none."""
+    return b""
 
 
 ADMITTED: dict[str, Any] = {
     "numpy.ndarray": ArrayRecord,
     "numpy.dtype": DtypeRecord,
     "_codecs.encode": _Function(_encode),
+    "__builtin__.bytes": _Function(_no_bytes),
+    "builtins.bytes": _Function(_no_bytes),
     "collections.OrderedDict": dict,
     **{
         f"numpy.{core}.{name}": _Function(function)

@@ -43,6 +43,10 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 def _read(path: Path) -> dict[str, Tensor]:
     with path.open("rb") as file:
         start = file.read(len(OLD_TORCH))
+    # Eight bytes say how long the header is, which is a JSON object of at most 100 MB. No pickle
+    # begins so, though the first of the eight may be that of one.
+    if start[4:9] == b"\0\0\0\0{":
+        return read_safetensors_file(path)
     if start.startswith(ZIP):
         with open_archive(path) as archive:
             if any(Path(name).name == "data.pkl" for name in archive.namelist()):
@@ -52,9 +56,6 @@ def _read(path: Path) -> dict[str, Tensor]:
         return read_torch_file(path, mapped=False)
     if start.startswith(PICKLE):
         return read_pickle_file(path)
-    # Eight bytes say how long the header is, which is a JSON object.
-    if start[8:9] == b"{":
-        return read_safetensors_file(path)
     what = f"begins with {start!r}" if start else "is empty"
     raise InputError(
         f"{what}: no checkpoint of Detectron2, PyTorch, safetensors or NumPy",

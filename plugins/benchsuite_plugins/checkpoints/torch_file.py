@@ -24,8 +24,14 @@ def read_torch_file(path: Path, *, mapped: bool) -> dict[str, Tensor]:
         InputError: the file is truncated or damaged, asks for anything but tensors, or holds
             something other than a state dict.
     """
+    # torch.load reads nothing but safetensors from a path that ends so, and maps nothing but paths.
+    if path.suffix == ".safetensors":
+        mapped = False
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with path.open("rb") as file:
+            content = torch.load(
+                path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped
+            )
     except UnpicklingError as error:
         if found := re.search(r"GLOBAL (\S+)", str(error)):
             raise InputError(
