@@ -62,11 +62,13 @@ class FPN(nn.Module):
         merged: Tensor | None = None
         for level, name in zip(reversed(self.levels), reversed(self.in_features), strict=True):
             lateral = self.get_submodule(f"fpn_lateral{level}")(features[name])
-            if merged is not None:
-                lateral = lateral + F.interpolate(merged, scale_factor=2.0, mode="nearest")
+            if merged is None:
+                merged = lateral
+            else:
+                merged = F.interpolate(merged, scale_factor=2.0, mode="nearest")
+                merged += lateral
                 if self.average:
-                    lateral = lateral / 2
-            merged = lateral
+                    merged /= 2
             outputs.insert(0, self.get_submodule(f"fpn_output{level}")(merged))
         outputs += self.top_block(outputs[-1])
         return dict(zip(self.channels, outputs, strict=True))

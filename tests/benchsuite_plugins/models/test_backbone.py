@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
+from benchsuite_plugins.models.layers.conv import Conv2d
+from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d
+from benchsuite_plugins.models.options import FPNOptions, ResNetOptions
+from benchsuite_plugins.models.resnet import ResNet
+from torch.nn import functional as F
+
+from benchsuite.errors import UsageError
+
+NARROW = ResNetOptions(stem_out_channels=4, res2_out_channels=16, width_per_group=4)
+
+
+def test_frozen_batch_norm_against_float64() -> None:
+    norm = FrozenBatchNorm2d(3)
+    generator = torch.Generator().manual_seed(0)
+    for buffer in norm.buffers():
+        buffer.copy_(torch.rand(3, generator=generator) + 0.5)
+    x = torch.randn((2, 3, 4, 5), generator=generator)
+    weight, bias, mean, var = (
+        getattr(norm, name).double().view(3, 1, 1)
+        for name in ("weight", "bias", "running_mean", "running_var")
+    )
+    expected = (x.double() - mean) / (var + 1e-5).sqrt() * weight + bias
+    torch.testing.assert_close(norm(x).double(), expected, rtol=1e-5, atol=1e-6)
+    assert not list(norm.parameters())
+
+
+def test_convolution_normalises_before_it_activates() -> None:
+    conv = Conv2d(2, 3, 1, norm="FrozenBN", activation=F.relu_)
+    assert conv.bias is None
+    conv.norm.bias.fill_(-1e9)
+    assert (conv(torch.randn(1, 2, 4, 4)) == 0).all()
+    assert Conv2d(2, 3, 1).bias is not None
+
+
+def test_each_output_has_its_stride_and_channels() -> None:
+    net = ResNet(NARROW).eval()
+    with torch.no_grad():
+        outputs = net(torch.randn(1, 3, 64, 96))
+    assert {name: tuple(x.shape[1:]) for name, x in outputs.items()} == {
+        "res2": (16, 16, 24),
+        "res3": (32, 8, 12),
+        "res4": (64, 4, 6),
+        "res5": (128, 2, 3),
+    }
+    assert net.strides == {"res2": 4, "res3": 8, "res4": 16, "res5": 32}
+    assert net.channels == {"res2": 16, "res3": 32, "res4": 64, "res5": 128}
+
+
+def test_only_the_stages_that_are_needed_are_built() -> None:
+    net = ResNet(replace(NARROW, out_features=("res4",)))
+    assert not hasattr(net, "res5")
+    assert list(net(torch.zeros(1, 3, 32, 32))) == ["res4"]
+
+
+def test_dilated_res5_keeps_the_stride_of_res4() -> None:
+    net = ResNet(replace(NARROW, res5_dilation=2, out_features=("res5",)))
+    assert net.strides == {"res5": 16}
+    assert net(torch.zeros(1, 3, 64, 64))["res5"].shape[-1] == 4
+    assert all(block.conv2.dilation == (2, 2) for block in net.res5)
+
+
+@pytest.mark.parametrize("in_1x1", [True, False])
+def test_the_stride_sits_on_the_convolution_asked_for(in_1x1: bool) -> None:
+    block = ResNet(replace(NARROW, stride_in_1x1=in_1x1)).res3[0]
+    strides = [block.conv1.stride, block.conv2.stride]
+    assert strides == [(2, 2), (1, 1)] if in_1x1 else [(1, 1), (2, 2)]
+
+
+def test_resnext_widths() -> None:
+    with torch.device("meta"):
+        net = ResNet(ResNetOptions(depth=101, num_groups=32, width_per_group=8))
+    assert net.res2[0].conv2.weight.shape == (256, 8, 3, 3)
+    assert net.res5[0].conv2.weight.shape == (2048, 64, 3, 3)
+    assert [len(net.get_submodule(stage)) for stage in net.stages] == [3, 4, 23, 3]
+
+
+@pytest.mark.parametrize("fuse_type", ["sum", "avg"])
+def test_pyramid_adds_the_level_above(fuse_type: str) -> None:
+    options = FPNOptions(out_channels=8, fuse_type=fuse_type)
+    fpn = FPN(ResNet(NARROW), options, LastLevelMaxPool())
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        bottom_up, levels = fpn.bottom_up(x), fpn(x)
+        top = fpn.fpn_lateral5(bottom_up["res5"])
+        merged = fpn.fpn_lateral4(bottom_up["res4"])
+        merged = merged + top.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        expected = fpn.fpn_output4(merged / 2 if fuse_type == "avg" else merged)
+    assert list(levels) == ["p2", "p3", "p4", "p5", "p6"] == list(fpn.strides)
+    torch.testing.assert_close(levels["p4"], expected)
+    torch.testing.assert_close(levels["p6"], levels["p5"][:, :, ::2, ::2])
+    assert fpn.size_divisibility == 32 and fpn.strides["p6"] == 64
+
+
+def test_unknown_features_are_named() -> None:
+    with pytest.raises(UsageError, match="res9"):
+        ResNet(replace(NARROW, out_features=("res9",)))
+    with pytest.raises(UsageError, match=r"fpn\.in_features"):
+        FPN(ResNet(replace(NARROW, out_features=("res5",))), FPNOptions(), LastLevelMaxPool())
+
+
+def test_network_part_exports_with_dynamic_shapes() -> None:
+    fpn = FPN(ResNet(NARROW), FPNOptions(out_channels=8), LastLevelMaxPool()).eval()
+    batch = torch.export.Dim("batch", min=1, max=8)
+    height, width = (torch.export.Dim(name, min=3, max=40) for name in ("height", "width"))
+    exported = torch.export.export(
+        fpn,
+        (torch.randn(2, 3, 128, 160),),
+        dynamic_shapes=({0: batch, 2: 32 * height, 3: 32 * width},),
+    )
+    x = torch.randn(1, 3, 96, 224)
+    for name, level in exported.module()(x).items():
+        torch.testing.assert_close(level, fpn(x)[name])

@@ -1,0 +1,110 @@
+"""Number by number against the reference implementation's recorded outputs."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDERS = (
+    "mask_rcnn_R_50_FPN",
+    "mask_rcnn_R_50_FPN_cls_agnostic",
+    "mask_rcnn_R_50_FPN_giou",
+    "mask_rcnn_R_50_FPN_gn",
+    "LVISv1_mask_rcnn_R_50_FPN",
+    "Cityscapes_mask_rcnn_R_50_FPN",
+    "new_baselines_mask_rcnn_R_50_FPN_LSJ",
+)
+
+
+def run_golden(script: Path, *arguments: Path) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [str(script), *map(str, arguments)])
+        main = runpy.run_path(str(script), run_name="golden")["main"]
+        return int(main())
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_every_case_is_within_tolerance(
+    name: str, golden: Path, repository: Path, tmp_path: Path
+) -> None:
+    folder = golden / name
+    if not folder.is_dir():
+        pytest.skip(f"no golden folder {name}")
+    assert run_golden(repository / "tests" / "golden.py", folder, tmp_path) == 0
+    cases = json.loads((folder / "config.json").read_text(encoding="utf-8"))["cases"]
+    for output in [output for case in cases.values() for output in case["outputs"]]:
+        judge = subprocess.run(
+            [
+                *(sys.executable, golden / "check_golden.py", folder, tmp_path / output),
+                *("--golden", output, "--json"),
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert judge.returncode == 0, judge.stdout + judge.stderr
+        deviations = json.loads(judge.stdout)["deviations"]
+        assert deviations["resized_sha256.equal"] and deviations["padded_size.equal"]
+
+
+def test_features_are_compared(golden: Path, repository: Path, tmp_path: Path) -> None:
+    folder = golden / "mask_rcnn_R_50_FPN"
+    command = [sys.executable, repository / "tests" / "golden.py", folder, tmp_path]
+    assert subprocess.run(command).returncode == 0
+    judge = subprocess.run(
+        [sys.executable, golden / "check_golden.py", folder, tmp_path / "outputs.npz", "--json"],
+        capture_output=True,
+        text=True,
+    )
+    deviations = json.loads(judge.stdout)["deviations"]
+    assert deviations["feat.compared"] == 31
+    assert deviations["feat.worst_rel"] < 1e-3
+    assert deviations["masks.worst_pixels_off"] <= 3
+
+
+def test_overrides_of_a_case_hold_for_that_case(
+    golden: Path, repository: Path, tmp_path: Path
+) -> None:
+    source = golden / "mask_rcnn_R_50_FPN"
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    main = config["cases"]["main"]
+    folder, out = tmp_path / "folder", tmp_path / "out"
+    folder.mkdir()
+    for name in ("weights.npz", "image.png"):
+        (folder / name).symlink_to(source / name)
+    config["cases"] = {
+        "main": main,
+        "few": {**main, "outputs": ["few.npz"], "overrides": {"score_thresh": 0.9}},
+        "none": {**main, "outputs": ["none.npz"], "overrides": {"roi_heads.score_thresh_test": 2}},
+    }
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert run_golden(repository / "tests" / "golden.py", folder, out) == 0
+    with np.load(out / "outputs.npz") as all_of_them, np.load(out / "few.npz") as few:
+        confident = all_of_them["scores"][all_of_them["scores"] > 0.9]
+        assert 0 < len(confident) < len(all_of_them["scores"])
+        np.testing.assert_array_equal(few["scores"][: len(confident)], confident)
+        assert (few["scores"] > 0.9).all()
+    with np.load(out / "none.npz") as none:
+        assert none["boxes"].shape == (0, 4)
+        assert none["masks_rle"].shape == (0,)
+
+
+def test_what_is_not_built_is_said(
+    golden: Path, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = golden / "mask_rcnn_R_50_FPN"
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    for section, key, value in (
+        ("fpn", "extra_levels", "something else"),
+        ("box_head", "unheard_of", 1),
+        ("some_section", "key", 1),
+    ):
+        changed = {**config, section: {**config.get(section, {}), key: value}}
+        (tmp_path / "config.json").write_text(json.dumps(changed), encoding="utf-8")
+        assert run_golden(repository / "tests" / "golden.py", tmp_path, tmp_path) == 2
+        assert (key if section in config else section) in capsys.readouterr().err

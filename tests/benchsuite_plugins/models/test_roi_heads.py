@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import math
+
+import torch
+from benchsuite_plugins.models.box_head import (
+    BoxHead,
+    BoxPredictor,
+    class_probabilities,
+    select_detections,
+)
+from benchsuite_plugins.models.mask_head import MaskHead, mask_probabilities
+from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
+from benchsuite_plugins.models.roi_pooler import assign_levels
+from torchvision.ops import batched_nms
+
+
+def square(side: float) -> list[float]:
+    return [5.0, 7.0, 5.0 + side, 7.0 + side]
+
+
+def test_regions_are_read_from_the_level_of_their_size() -> None:
+    # p4 from 224 on, one level finer for half the side; p2 and p5 are the ends.
+    sides = [0.0, 10.0, 111.9, 112.0, 223.9, 224.0, 447.9, 448.0, 5000.0]
+    boxes = torch.tensor([square(side) for side in sides])
+    assert assign_levels(boxes, finest_level=2, level_count=4).tolist() == [
+        0, 0, 0, 1, 1, 2, 2, 3, 3,
+    ]  # fmt: skip
+
+
+def test_one_level_serves_all() -> None:
+    boxes = torch.tensor([square(10.0), square(900.0)])
+    assert assign_levels(boxes, finest_level=4, level_count=1).tolist() == [0, 0]
+
+
+def test_detections_equal_the_plain_procedure_an_image_at_a_time() -> None:
+    generator = torch.Generator().manual_seed(0)
+    regions, classes = 300, 4
+    corner = torch.rand((regions, classes, 2), generator=generator) * 50
+    extent = torch.rand((regions, classes, 2), generator=generator) * 40
+    boxes = torch.cat([corner, corner + extent], dim=-1)
+    scores = class_probabilities(torch.randn((regions, classes + 1), generator=generator) * 2)
+    image_index = torch.randint(0, 3, (regions,), generator=generator).sort().values
+    sizes = torch.tensor([[60.0, 60.0], [50.0, 70.0], [80.0, 40.0]])
+    options = ROIHeadsOptions(detections_per_image=25)
+    found = select_detections(scores, boxes, image_index, sizes, options)
+    for image, (height, width) in enumerate(sizes.tolist()):
+        mine = image_index == image
+        own_scores, own_boxes = scores[mine][:, :-1], boxes[mine].clone()
+        own_boxes[..., 0::2] = own_boxes[..., 0::2].clamp(0, width)
+        own_boxes[..., 1::2] = own_boxes[..., 1::2].clamp(0, height)
+        region, label = (own_scores > 0.05).nonzero(as_tuple=True)
+        kept = batched_nms(own_boxes[region, label], own_scores[region, label], label, 0.5)[:25]
+        own = found.image_index == image
+        torch.testing.assert_close(found.boxes[own], own_boxes[region, label][kept])
+        assert found.labels[own].tolist() == label[kept].tolist()
+        torch.testing.assert_close(found.scores[own], own_scores[region, label][kept])
+
+
+def test_one_box_for_all_classes() -> None:
+    scores = torch.tensor([[0.5, 0.4, 0.1]])
+    found = select_detections(
+        scores,
+        torch.tensor([[[1.0, 2.0, 3.0, 4.0]]]),
+        torch.tensor([0]),
+        torch.tensor([[9.0, 9.0]]),
+        ROIHeadsOptions(),
+    )
+    assert found.labels.tolist() == [0, 1]
+    assert found.boxes.tolist() == [[1, 2, 3, 4]] * 2
+
+
+def test_threshold_is_strict_and_rows_that_are_not_finite_go_whole() -> None:
+    boxes = torch.tensor([[[0.0, 0, 4, 4], [0.0, 0, 5, 5]]]).repeat(4, 1, 1)
+    scores = torch.tensor([[0.5, 0.25, 0.25]] * 4)
+    boxes[1, 1, 3] = math.inf
+    scores[2, 2] = math.nan
+    boxes[3] += 20
+    found = select_detections(
+        scores,
+        boxes,
+        torch.tensor([0, 0, 0, 1]),
+        torch.tensor([[50.0, 50.0], [50.0, 50.0]]),
+        ROIHeadsOptions(score_thresh_test=0.25),
+    )
+    assert found.image_index.tolist() == [0, 1]
+    assert found.labels.tolist() == [0, 0]
+    assert found.boxes.tolist() == [[0, 0, 4, 4], [20, 20, 24, 24]]
+
+
+def test_heads_take_no_region_at_all() -> None:
+    head = BoxHead(8, BoxHeadOptions(num_conv=1, conv_dim=8, num_fc=1, fc_dim=16))
+    logits, deltas = BoxPredictor(head.out_channels, 3, class_agnostic=False)(
+        head(torch.zeros(0, 8, 7, 7))
+    )
+    assert logits.shape == (0, 4) and deltas.shape == (0, 12)
+    masks = MaskHead(8, 3, MaskHeadOptions(conv_dim=8))(torch.zeros(0, 8, 14, 14))
+    assert masks.shape == (0, 3, 28, 28)
+    assert mask_probabilities(masks, torch.zeros(0, dtype=torch.int64)).shape == (0, 28, 28)
+
+
+def test_first_fully_connected_layer_takes_channels_outside() -> None:
+    head = BoxHead(2, BoxHeadOptions(num_fc=1, fc_dim=1, pooler_resolution=2))
+    with torch.no_grad():
+        head.fc1.weight.copy_(torch.arange(8.0)[None])
+    x = torch.zeros(1, 2, 2, 2)
+    x[0, 1, 0, 1] = 1
+    assert head(x).item() == 5
+
+
+def test_masks_are_those_of_the_predicted_class() -> None:
+    logits = torch.randn((3, 4, 2, 2), generator=torch.Generator().manual_seed(1))
+    labels = torch.tensor([2, 0, 3])
+    masks = mask_probabilities(logits, labels)
+    for row, label in enumerate(labels.tolist()):
+        torch.testing.assert_close(masks[row], 1 / (1 + (-logits[row, label]).exp()))
+    torch.testing.assert_close(mask_probabilities(logits[:, :1], labels), logits[:, 0].sigmoid())
