@@ -12,6 +12,9 @@ from benchsuite.disk_space import readable_size
 
 PLAIN_INTERVAL_S = 10.0
 
+SMALL = 10_000_000
+"""Work of fewer bytes is told when it is finished, and not when it begins."""
+
 Report = Callable[[int, int | None], None]
 """Takes the bytes that are done and the bytes of the whole, where that is known."""
 
@@ -67,7 +70,7 @@ def _bar(title: str) -> Iterator[Report]:
 
 
 class _Lines:
-    """A line at the first report, then at most every ten seconds, and at the end."""
+    """A line when large work begins, then at most every ten seconds, and at the end."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -81,7 +84,10 @@ class _Lines:
         self._done, self._total = done, total
         if not self._started:
             self._started = True
-            self._since, self._before = now, done
+            self._since = self._last = now
+            self._before = done
+            if total is not None and total < SMALL:
+                return
         elif now - self._last < PLAIN_INTERVAL_S:
             return
         self._print(now)

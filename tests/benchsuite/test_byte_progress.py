@@ -15,15 +15,22 @@ def test_lines_where_there_is_no_terminal(
     clock = iter(range(0, 1000, 4))
     monkeypatch.setattr(module, "monotonic", lambda: float(next(clock)))
     with byte_progress("val2017.zip") as report:
-        for done in range(0, 7_000_000, 1_000_000):
-            report(done, 6_000_000)
+        for done in range(0, 70_000_000, 10_000_000):
+            report(done, 60_000_000)
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "val2017.zip 0 B of 6.0 MB",
-        "val2017.zip 3.0 MB of 6.0 MB  250 kB/s  ETA 0:12",
-        "val2017.zip 6.0 MB of 6.0 MB  250 kB/s",
+        "val2017.zip 0 B of 60.0 MB",
+        "val2017.zip 30.0 MB of 60.0 MB  2.5 MB/s  ETA 0:12",
+        "val2017.zip 60.0 MB of 60.0 MB  2.5 MB/s",
     ]
+
+
+def test_small_work_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with byte_progress("instances.json") as report:
+        report(0, 2000)
+        report(2000, 2000)
+    assert capsys.readouterr().err.startswith("instances.json 2.0 kB of 2.0 kB")
 
 
 def test_the_speed_leaves_out_what_was_there_before(

@@ -146,8 +146,8 @@ def fetch(request: FetchRequest) -> None:
             for part in still:
                 part.unpack(path)
             path.unlink()
-    if not any(downloads.iterdir()):
-        remove_folder(downloads)
+        if downloads.is_dir() and not any(downloads.iterdir()):
+            remove_folder(downloads)
     _say(f"{', '.join(splits)}: done, in {folder.absolute()}")
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from benchsuite_plugins.datasets import coco_download as module
@@ -113,6 +116,28 @@ def test_what_is_there_is_not_fetched_again(
     (root / "coco" / "annotations" / "instances_val2017.json").unlink()
     with pytest.raises(DataMissingError, match="annotations_trainval2017"):
         fetch(FetchRequest(("val2017",), root, yes=True))
+
+
+def test_two_at_once_fetch_once(mirror: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = threading.Barrier(2)
+    downloaded: list[str] = []
+    real = module._download
+
+    def counting(archive: Archive, *rest: Any) -> Path:
+        downloaded.append(archive.name)
+        return real(archive, *rest)
+
+    def together() -> None:
+        fetch(FetchRequest(("val2017",), root, yes=True))
+
+    # Both have seen that everything is missing before either begins.
+    monkeypatch.setattr(module, "_ask", lambda *ignored: started.wait(timeout=30))
+    monkeypatch.setattr(module, "_download", counting)
+    with ThreadPoolExecutor(2) as workers:
+        for done in [workers.submit(together) for _ in range(2)]:
+            done.result(timeout=60)
+    assert files(root) == VAL2017
+    assert sorted(downloaded) == sorted(set(downloaded))
 
 
 def test_a_linked_image_folder_counts_as_there(mirror: Path, root: Path, tmp_path: Path) -> None:
