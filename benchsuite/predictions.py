@@ -14,16 +14,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
-from benchsuite.errors import ContractError, DataMissingError, InputError
+from benchsuite.errors import ContractError, DataMissingError
+from benchsuite.parquet_file import read_parquet
 from benchsuite.prediction_maps import convert_panoptic, convert_semantic
 from benchsuite.protocols import Predictions
 from benchsuite.records import RLE, ImageRecord, Prediction
 from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
-from benchsuite.table_check import conform
 from benchsuite.tables import box_array, filled_table, rle_array
 
 
@@ -142,14 +141,8 @@ def read_predictions(instances: Path, images: Path) -> Predictions:
 def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
     if not path.is_file():
         raise DataMissingError(f"there is no file of predictions {path}")
-    try:
-        return conform(pq.read_table(path, partitioning=None), schema, "the table")
-    except (pa.ArrowInvalid, ContractError) as error:
-        raise InputError(
-            f"does not hold predictions as benchsuite writes them: {error}",
-            file=path,
-            remedy="Take the file from a store's folder 'predictions' or 'prediction_images'",
-        ) from error
+    remedy = "Take the file from a store's folder 'predictions' or 'prediction_images'"
+    return read_parquet(path, schema, remedy=remedy)
 
 
 def _sizes(boxes: NDArray[np.float32], where: str) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ class RowGroupWriter:
     """
 
     def __init__(self, path: Path, schema: pa.Schema, group_bytes: int = GROUP_BYTES) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
         self._schema = schema
         self._budget = group_bytes
         self._held: list[pa.Table] = []

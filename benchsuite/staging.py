@@ -70,7 +70,7 @@ class Staging:
             data = conform(data, schema, f"table {table!r} of run {self.run_id}")
             self._check_run_id(table, data)
         with explained(self._root, f"table {table!r} of run {self.run_id} could not be written"):
-            pq.write_table(data, path, compression="zstd")
+            pq.write_table(data, path, compression="zstd", write_page_checksum=True)
         return path
 
     def write_text(self, area: str, name: str, text: str) -> Path:

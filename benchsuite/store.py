@@ -16,15 +16,16 @@ from tempfile import TemporaryFile
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from benchsuite import durable, publication
 from benchsuite.disk_space import free_bytes, readable_size
-from benchsuite.errors import BenchsuiteError, InputError, unknown_name
+from benchsuite.errors import BenchsuiteError, unknown_name
 from benchsuite.identity import check_run_id, new_run_id, result_identity
+from benchsuite.parquet_file import choose, read_parquet
 from benchsuite.staging import Staging, table_schema
 from benchsuite.store_errors import explain, explained
+
+_DAMAGED = "Put back a copy of it, or take the run's file out of every table"
 
 __all__ = ["Staging", "Store", "new_run_id", "result_identity"]
 
@@ -232,14 +233,14 @@ class Store:
             files = self._files_of_table(table)
             paths = [files[run_id] for run_id in run_ids if run_id in files]
             try:
-                return _read(paths, schema, columns)
+                tables = [read_parquet(path, schema, columns, remedy=_DAMAGED) for path in paths]
             except FileNotFoundError:
                 # Another process has published one of them since; each file moves once at most.
                 if paths == tried:
                     raise
                 tried = paths
-            except pa.ArrowInvalid as error:
-                raise _damaged(paths, error) from error
+            else:
+                return _concatenate(tables, schema, columns)
 
     def _is_known(self, run_id: str) -> bool:
         committed = publication.committed_folder(self.root, run_id).exists()
@@ -267,27 +268,9 @@ class Store:
                 raise explain(self.root, "committed runs could not be published", error) from error
 
 
-def _read(
-    paths: Sequence[Path], schema: pa.Schema | None, columns: Sequence[str] | None
+def _concatenate(
+    tables: Sequence[pa.Table], schema: pa.Schema | None, columns: Sequence[str] | None
 ) -> pa.Table:
-    wanted = None if columns is None else list(columns)
     if schema is None:
-        tables = [pq.read_table(path, columns=wanted, partitioning=None) for path in paths]
         return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
-    if not paths:
-        empty = schema.empty_table()
-        return empty if wanted is None else empty.select(wanted)
-    # Columns that a later version has added are nulls in the files of an earlier one.
-    files = ds.dataset([str(path) for path in paths], schema=schema, format="parquet")
-    return files.to_table(columns=wanted)
-
-
-def _damaged(paths: Sequence[Path], error: pa.ArrowInvalid) -> InputError:
-    """The error that names the damaged file among those that were read together."""
-    remedy = "Put back a copy of it, or take the run's file out of every table"
-    for path in paths:
-        try:
-            pq.read_table(path, partitioning=None)
-        except pa.ArrowInvalid as own:
-            return InputError(f"is damaged: {own}", file=path, remedy=remedy)
-    return InputError(f"cannot be read: {error}", file=paths[0].parent, remedy=remedy)
+    return pa.concat_tables([choose(schema, columns).empty_table(), *tables])

@@ -308,12 +308,27 @@ def test_a_run_id_is_used_once(tmp_path: Path) -> None:
     assert (tmp_path / "metrics/run-1.parquet").read_bytes() == before
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def flip_one_bit(path: Path) -> None:
+    column = pq.ParquetFile(path).metadata.row_group(0).column(9)
+    data = bytearray(path.read_bytes())
+    data[column.data_page_offset - 1] ^= 1  # the end of the page of distinct values
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda path: path.write_bytes(b"PAR1"), "is damaged"),
+        (flip_one_bit, "is damaged"),
+        (lambda path: pq.write_table(pa.table({"a": [1]}), path), "holds another table: .*run_id"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, spoil: Callable[[Path], None], says: str) -> None:
     store = Store(tmp_path)
     for run_id in ("a", "b"):
         write(store, run_id)
-    (tmp_path / "metrics/b.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InputError, match=r"metrics/b\.parquet: is damaged"):
+    spoil(tmp_path / "metrics/b.parquet")
+    with pytest.raises(InputError, match=rf"metrics/b\.parquet: {says}"):
         store.read("metrics")
 
 
