@@ -100,7 +100,7 @@ def reference(
         pooled = torchvision_roi_align(
             feature, rois[chosen], output_size, scale, sampling_ratio, aligned=True
         )
-        output = output.index_put((chosen,), pooled)
+        output.index_put_((chosen,), pooled)
     return output
 
 
