@@ -121,8 +121,8 @@ def test_groups_may_be_any_integers(implementation: str) -> None:
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_the_number_of_threads_changes_nothing(threads: int) -> None:
-    boxes, scores = clustered_boxes(3000)
-    groups = torch.arange(3000) % 7
+    boxes, scores = clustered_boxes(12000)
+    groups = torch.arange(12000) % 7
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)

@@ -13,9 +13,9 @@ SCRIPT = """
 import os, torch
 from benchsuite_kernels import ops, served
 torch.set_num_threads(2)
-boxes = torch.rand(2000, 4).cumsum(1) * 100
-groups = torch.arange(2000) % 4
-scores = torch.rand(2000)
+boxes = torch.rand(12000, 4).cumsum(1) * 100
+groups = torch.arange(12000) % 40
+scores = torch.rand(12000)
 before = ops.batched_nms(boxes, scores, groups, 0.5)
 assert served() == {"batched_nms": "c++"}
 child = os.fork()
