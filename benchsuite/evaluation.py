@@ -56,7 +56,10 @@ def evaluate_file(request: EvalRequest, tell: Callable[[str], None]) -> Outcome:
     if not request.predictions.is_file():
         raise DataMissingError(f"there is no predictions file {request.predictions}")
     opened = open_dataset(
-        request.dataset, split=request.split, overrides=request.overrides.get("dataset")
+        request.dataset,
+        split=request.split,
+        tasks=(request.task,),
+        overrides=request.overrides.get("dataset"),
     )
     dataset = opened.dataset
     if request.task not in dataset.tasks:

@@ -92,12 +92,14 @@ def open_dataset(
     *,
     split: str | None = None,
     images: Path | None = None,
+    tasks: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
 ) -> OpenedDataset:
     """Open a dataset by name, ``name/split`` or annotation file.
 
     Args:
         images: the image folder, for a dataset given as a file.
+        tasks: what the command is about, for a dataset whose truth lies in several files.
         overrides: option values put over the defaults.
 
     Raises:
@@ -115,6 +117,7 @@ def open_dataset(
         options=options,
         annotations=annotations,
         images=images,
+        tasks=tuple(tasks),
     )
     dataset = use(spec.factory, f"dataset {spec.name!r}")(request)
     if not isinstance(dataset, Dataset):

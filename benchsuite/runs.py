@@ -23,11 +23,12 @@ from benchsuite.resolve import (
     OpenedDataset,
     ResolvedMetric,
     ResolvedModel,
+    find_dataset,
     open_dataset,
     resolve_metrics,
     resolve_model,
 )
-from benchsuite.results import Outcome, verdict
+from benchsuite.results import TOLERANCE, Outcome, verdict
 from benchsuite.scoring import score
 from benchsuite.store import Store, new_run_id, result_identity
 from benchsuite.weights import resolve_weights
@@ -92,22 +93,24 @@ def plan_run(request: RunRequest) -> RunPlan:
         value = getattr(request, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    dataset_spec, _, _ = find_dataset(request.dataset, request.split)
+    model = resolve_model(
+        request.model,
+        dataset=dataset_spec.name,
+        weights=request.weights,
+        overrides=request.overrides.get("model"),
+    )
     opened = open_dataset(
         request.dataset,
         split=request.split,
         images=request.images,
+        tasks=model.spec.tasks,
         overrides=request.overrides.get("dataset"),
     )
     if opened.given_as_file and request.images is None:
         raise UsageError(
             f"--dataset {request.dataset} is a file: say where its images lie (--images)"
         )
-    model = resolve_model(
-        request.model,
-        dataset=opened.spec.name,
-        weights=request.weights,
-        overrides=request.overrides.get("model"),
-    )
     tasks = tuple(task for task in model.spec.tasks if task in opened.dataset.tasks)
     if not tasks:
         raise UsageError(
@@ -238,7 +241,13 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
                 "threads": device.threads,
                 "warmup": request.warmup,
                 "kernels": as_json(served),
-                "verdict": verdict(values, published, random=weights.random, partial=plan.partial),
+                "verdict": verdict(
+                    values,
+                    published,
+                    tolerance=plan.model.body.get("tolerance", TOLERANCE),
+                    random=weights.random,
+                    partial=plan.partial,
+                ),
                 "warnings": warnings,
                 "command": request.command,
                 "version": __version__,

@@ -55,4 +55,4 @@ def test_eval_imports_no_torch(shared_data, tmp_path):
         "--json",
     )  # fmt: skip
     assert "pyarrow" in loaded
-    assert not loaded & {"torch", "torchvision", "pandas"}
+    assert not loaded & {"torch", "torchvision"}
