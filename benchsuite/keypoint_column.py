@@ -43,7 +43,7 @@ class KeypointColumn:
             self._lists = pa.array(values, _NUMBERS)
         self._lengths = np.diff(self._lists.offsets.to_numpy())
         found = self._lengths[self._lengths > 0]
-        self.count = max(int(found[0]) // 3, 1) if len(found) else 0
+        self.count = max(int(found[0]) // 3, 1) if len(found) else int(self.present.any())
 
     def checked(self, count: int | None = None) -> pa.Array[Any]:
         """The lists, null where a record has none.

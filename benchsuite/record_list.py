@@ -279,6 +279,8 @@ def text(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A value as messages show it: its JSON type and its beginning."""
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return f"a {json_type(value)} ({shown})"
+    kind = json_type(value)
+    if value is None:
+        return kind
+    beginning = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}..."
+    return f"{'an' if kind[0] in 'ao' else 'a'} {kind} ({beginning})"

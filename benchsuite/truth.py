@@ -125,7 +125,7 @@ class TruthColumns:
             masks = self._segmentations.encode(sizes)
         points = None
         if task in (None, "keypoints") and self.keypoint_count:
-            points = self._keypoints.checked()
+            points = self._keypoints.checked(None if keypoints is None else len(keypoints.names))
         columns = {
             "annotation_id": pa.array(self._ids),
             "image_id": pa.array(self._image_ids),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchsuite.errors import InputError, UsageError
 from benchsuite.json_file import JsonFile
@@ -71,14 +72,8 @@ class CocoFormatDataset:
         )
         self._file = annotations
         self._sha256 = file.sha256
-        self._keypoints = keypoints
-        if keypoints is None and self._columns.keypoint_count:
-            self._keypoints = keypoint_layout(
-                file.object().get("categories") or (),
-                self._columns.keypoint_count,
-                sigmas,
-                file=annotations,
-            )
+        self._layout, self._sigmas = keypoints, tuple(sigmas)
+        self._keypoint_categories: Sequence[Any] = () if categories is not None else listed
         self._folder = None if images is None else ImageFolder(images, annotations=annotations)
         if self._folder is not None:
             self._folder.check(self._columns.image_records)
@@ -90,7 +85,15 @@ class CocoFormatDataset:
 
     @property
     def keypoints(self) -> KeypointLayout | None:
-        return self._keypoints
+        """The layout; ``None`` where there are no keypoints or their sigmas are not known.
+
+        Raises:
+            InputError: what the file's categories say of it contradicts the annotations.
+        """
+        count = self._columns.keypoint_count
+        if self._layout is not None or not count:
+            return self._layout
+        return keypoint_layout(self._keypoint_categories, count, self._sigmas, file=self._file)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -134,14 +137,15 @@ class CocoFormatDataset:
             raise InputError(
                 f"holds no truth for {task}; it serves {', '.join(self.tasks)}", file=self._file
             )
-        if task == "keypoints" and self._keypoints is None:
+        layout = self.keypoints if task == "keypoints" else None
+        if task == "keypoints" and layout is None:
             raise InputError(
                 f"its annotations carry {self._columns.keypoint_count} keypoints, whose sigmas"
                 " are not known",
                 file=self._file,
                 remedy="Give them with the option 'sigmas', one a keypoint",
             )
-        return self._columns.truth(task, self._keypoints)
+        return self._columns.truth(task, layout)
 
 
 def open_coco_format(request: DatasetRequest) -> Dataset:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchsuite.errors import InputError
+from benchsuite.record_list import RecordList, integer, shown
 from benchsuite.specs import KeypointLayout
 from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
 
@@ -30,21 +31,27 @@ def keypoint_layout(
         InputError: the categories list another number of keypoints than the annotations carry, or
             there is another number of sigmas.
     """
+    records = RecordList(categories, name="categories", file=file)
     names: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
-    for index, category in enumerate(categories):
-        listed = category.get("keypoints")
-        if not listed:
+    for row, listed in enumerate(records.values("keypoints")):
+        if listed is None:
             continue
+        if not isinstance(listed, list):
+            raise records.names.error(row, f"the field 'keypoints' is {shown(listed)}, not a list")
         if len(listed) != count:
-            raise InputError(
-                f"lists {len(listed)} keypoints, but the annotations carry {count}",
-                file=file,
-                record=f"categories[{index}] (id {category.get('id')})",
+            raise records.names.error(
+                row, f"lists {len(listed)} keypoints, but the annotations carry {count}"
             )
         if not names:
-            names = tuple(str(name) for name in listed)
-            skeleton = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ())
+            names = tuple(map(str, listed))
+            lines = records.records[row].get("skeleton") or ()
+            try:
+                skeleton = tuple((integer(a) - 1, integer(b) - 1) for a, b in lines)
+            except (TypeError, ValueError) as error:
+                raise records.names.error(
+                    row, "the field 'skeleton' is no list of pairs of keypoint numbers"
+                ) from error
     if sigmas and len(sigmas) != count:
         raise InputError(
             f"its annotations carry {count} keypoints, but {len(sigmas)} sigmas are given",

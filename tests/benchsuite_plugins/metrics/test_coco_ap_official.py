@@ -19,7 +19,7 @@ from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
 from benchsuite_plugins.metrics import coco_ap
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.precision_recall import PrecisionRecall, accumulate
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -38,6 +38,8 @@ LAYOUT = KeypointLayout(("a", "b", "c"), (0.05, 0.1, 0.3))
 METRICS = {"bbox": coco_ap.bbox, "segm": coco_ap.segm, "keypoints": coco_ap.keypoints}
 
 Case = dict[str, Any]
+
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def official(case: Case, layout: KeypointLayout = LAYOUT) -> COCOeval:
@@ -216,6 +218,7 @@ def cases(draw: st.DrawFn, tasks: tuple[str, ...] = ("bbox", "segm", "keypoints"
     }
 
 
+@relaxed
 @given(cases())
 def test_equals_pycocotools(case: Case) -> None:
     theirs = official(case)
@@ -225,6 +228,7 @@ def test_equals_pycocotools(case: Case) -> None:
     assert list(metric.accumulate(matches).metrics.values()) == theirs.stats.tolist()
 
 
+@relaxed
 @given(cases(), st.randoms(use_true_random=False))
 def test_shards_equal_one_run(case: Case, random: Any) -> None:
     metric = METRICS[case["task"]]()
@@ -243,6 +247,7 @@ def test_shards_equal_one_run(case: Case, random: Any) -> None:
         np.testing.assert_array_equal(getattr(merged, name), getattr(whole, name))
 
 
+@relaxed
 @given(cases())
 def test_rows_may_come_in_any_order(case: Case) -> None:
     _, matches = matched(case)
@@ -252,6 +257,7 @@ def test_rows_may_come_in_any_order(case: Case) -> None:
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
 
 
+@relaxed
 @given(cases(), st.data())
 def test_whole_weights_equal_images_that_stand_several_times(
     case: Case, data: st.DataObject
@@ -281,6 +287,7 @@ def test_whole_weights_equal_images_that_stand_several_times(
     assert_same(weighted, official(several))
 
 
+@relaxed
 @given(cases(("bbox",)))
 def test_weights_of_one_change_nothing(case: Case) -> None:
     _, matches = matched(case)
