@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 from markupsafe import Markup
 
-from benchsuite.report import charts, notation
+from benchsuite.report import notation
+from benchsuite.report.accuracy_chart import Point, accuracy_against_latency
 from benchsuite.report.board_table import Column, Row
 from benchsuite.report.boards import Board, Entry
 from benchsuite.report.naming import Run, device_title, run_name
@@ -19,6 +20,7 @@ from benchsuite.report.palette import SERIES, LineStyle, line_style
 from benchsuite.report.pareto import pareto_front
 from benchsuite.report.per_class import HeatMap, heat_map
 from benchsuite.report.precision_recall import Curve, mean_curves
+from benchsuite.report.precision_recall_chart import precision_recall
 
 MOST_CURVES = len(SERIES)
 """Results whose curves are overlaid: as many as there are colours that can be told apart."""
@@ -87,18 +89,18 @@ def render_board(
     """
     ranked = [row for row in rows if row["rank"] is not None]
     apart = [row for row in rows if row["rank"] is None]
+    ranked_columns = _shown(columns, ranked, {"not_ranked"})
+    apart_columns = _shown(columns, apart, _ONLY_RANKED, front=("name", "not_ranked"))
     return render(
         "board.html",
         home=home,
         board=board,
         newest=max((entry.run["created"] for entry in board.entries), default=None),
         devices=sorted({t for e in board.everywhere if (t := device_title(e.run))}),
-        ranked_columns=_shown(columns, ranked, {"not_ranked"}),
-        ranked=_lines(_shown(columns, ranked, {"not_ranked"}), ranked, run_href),
-        apart_columns=_shown(columns, apart, _ONLY_RANKED, front=("name", "not_ranked")),
-        apart=_lines(
-            _shown(columns, apart, _ONLY_RANKED, front=("name", "not_ranked")), apart, run_href
-        ),
+        ranked_columns=ranked_columns,
+        ranked=_lines(ranked_columns, ranked, run_href),
+        apart_columns=apart_columns,
+        apart=_lines(apart_columns, apart, run_href),
         figures=_device_figures(board, run_href),
         curves=_overlays(board, table_of, run_href),
         heat=_heat(board, table_of),
@@ -133,15 +135,13 @@ def _lines(
 ) -> list[Line]:
     primary = next(column.key for column in columns if column.kind == "value")
     known = [row[primary] for row in rows if row[primary] is not None]
-    top = max([abs(number) for number in known], default=0.0)
+    top = max((abs(number) for number in known), default=0.0)
     lines = []
     for row in rows:
         cells = []
         for column in columns:
             cell = row[column.key]
-            share = None
-            if column.key == primary and cell is not None and top > 0:
-                share = round(100 * abs(cell) / top, 1)
+            share = notation.share(cell, column.scale, top) if column.key == primary else None
             cells.append(Cell(column, column.written(cell), _sort_key(column, cell), share))
         small = row["variant"] or (row["model"] if row["model"] != row["name"] else "")
         lines.append(Line(cells, run_href(row["run_id"]), small))
@@ -163,11 +163,11 @@ def _device_figures(board: Board, run_href: Callable[[str], str]) -> list[Device
     figures = []
     for i, (device, entries) in enumerate(sorted(by_device.items(), key=lambda d: -len(d[1]))):
         points = [
-            charts.Point(run_name(e.run), e.latency["latency"]["p50"], board.scale * e.primary)
+            Point(run_name(e.run), e.latency["latency"]["p50"], board.scale * e.primary)
             for e in entries
             if e.primary is not None
         ]
-        chart = charts.accuracy_against_latency(
+        chart = accuracy_against_latency(
             points,
             accuracy=f"{board.primary}, points" if board.scale == 100 else board.primary,
             higher_is_better=board.higher_is_better,
@@ -222,7 +222,7 @@ def _overlays(board: Board, table_of: TableOf, run_href: Callable[[str], str]) -
     drawn = [
         (
             f"{threshold} {iou:.2f}",
-            charts.precision_recall(
+            precision_recall(
                 lines,
                 name=f"pr-{round(100 * iou)}",
                 description=f"Precision against recall at {threshold} {iou:.2f}, mean over "

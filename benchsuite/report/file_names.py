@@ -22,7 +22,7 @@ def slug(name: str) -> str:
     stem = re.sub(r"\.{2,}", ".", stem)[:LONGEST].strip("-.")
     if not stem:
         return f"x-{_digest(name)}"
-    return f"{stem}-{_digest(name)}" if stem.split(".")[0].lower() in _RESERVED else stem
+    return f"x-{stem}-{_digest(name)}" if stem.split(".")[0].lower() in _RESERVED else stem
 
 
 def distinct_slugs(names: Iterable[str]) -> dict[str, str]:

@@ -84,13 +84,13 @@ def render_index(
 
 
 def _leaders(board: Board) -> list[tuple[str, str, float]]:
-    best = [entry for entry in board.ranked[:_LEADERS] if entry.primary is not None]
-    top = max([abs(entry.primary or 0.0) for entry in best], default=0.0) or 1.0
+    best = board.ranked[:_LEADERS]
+    top = max((abs(entry.primary or 0.0) for entry in best), default=0.0)
     return [
         (
             run_name(entry.run),
             notation.value(entry.primary, board.scale),
-            round(100 * abs(entry.primary or 0.0) / top, 1),
+            notation.share(entry.primary, board.scale, top) or 0.0,
         )
         for entry in best
     ]

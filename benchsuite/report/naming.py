@@ -59,7 +59,8 @@ def device_title(run: Run) -> str | None:
 
 def run_title(run: Run) -> str:
     """``model · dataset · images · device · precision · batch``, as the run's screen has it."""
-    parts = [run_name(run), dataset_title(run), f"{run['n_images']:,} images"]
+    images = f"{run['n_images']:,} image{'' if run['n_images'] == 1 else 's'}"
+    parts = [run_name(run), dataset_title(run), images]
     if run["device"]:
         cpu = str(run["device"]).startswith("cpu") and run["threads"]
         parts.append(f"{run['device']}, {run['threads']} threads" if cpu else run["device"])
@@ -121,17 +122,16 @@ def _plain(value: Any) -> str:
 
 
 def _settings(run: Run) -> dict[str, str]:
-    options = parsed(run["model_options"])
-    settings = flattened(options) if isinstance(options, Mapping) else {}
+    """What a result's identity covers, beside the data: name to value."""
     digest = run["weights_sha256"]
-    settings |= {
+    return {
+        **flattened(parsed(run["model_options"]) or {}),
         "weights": str(run["weights_name"] or "") + (f"@{digest[:8]}" if digest else ""),
         "precision": str(run["precision"] or ""),
         "batch": str(run["batch_size"] or ""),
         "seed": str(run["seed"]),
-        "evaluators": str(run["evaluators"]),
         "predictions": str(run.get("predictions_sha256") or "")[:8],
-        "preprocessing": str(run["preprocessing"] or ""),
+        **flattened(parsed(run["preprocessing"]) or {}, "preprocessing"),
+        **flattened(parsed(run["evaluators"]) or {}),
         "version": str(run["version"]),
     }
-    return settings

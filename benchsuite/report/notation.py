@@ -39,6 +39,15 @@ def value(number: float | None, scale: int = 100, decimals: int = 1) -> str:
     return f"{scale * number:.{decimals}f}" if scale == 100 else _significant(number)
 
 
+def share(number: float | None, scale: int, largest: float) -> float | None:
+    """How long the bar behind a value is, 0 to 100: the points themselves, where it has points,
+    else what part of the largest value it is; ``None``: no bar."""
+    if number is None or (scale != 100 and largest <= 0):
+        return None
+    part = number if scale == 100 else abs(number) / largest
+    return round(100 * min(1.0, max(0.0, part)), 1)
+
+
 def difference(number: float | None, scale: int = 100, decimals: int = 1) -> str:
     """A signed difference of two values; what rounds to zero has no sign."""
     if number is None:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
+from numpy.typing import NDArray
 
-from benchsuite.report import charts, notation
+from benchsuite.report import notation
 from benchsuite.report.latency import histogram, latencies, stretches
+from benchsuite.report.latency_chart import latency_along_run
 from benchsuite.report.naming import (
     TASK_NOUNS,
     Run,
@@ -25,9 +28,12 @@ from benchsuite.report.pages import render
 from benchsuite.report.palette import MEAN_LINE, LineStyle, line_style
 from benchsuite.report.per_class import ClassTable, class_table
 from benchsuite.report.precision_recall import mean_curves
+from benchsuite.report.precision_recall_chart import precision_recall
 from benchsuite.report.provenance import environment_facts, provenance
 from benchsuite.results import verdict
 from benchsuite.throughput import STAGES, summarise
+
+_ENOUGH_FOR_HISTOGRAM = 20
 
 _STAGE_TITLES = {
     "load": ("Load", "read and decode; not part of the latency"),
@@ -112,14 +118,15 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Stage times and the latency plot."""
+    """Stage times, and the latency plot with how to read it."""
 
     stages: Sequence[tuple[str, str, str, str]]
     p50: str
     p95: str
     images_per_second: str
     images: int
-    chart: Markup
+    chart: Markup | None
+    caption: str
 
 
 def _scores(run: Run, metrics: pa.Table) -> list[Score]:
@@ -176,17 +183,9 @@ def _timing(samples: pa.Table | None) -> Timing | None:
     if samples is None or samples.num_rows == 0:
         return None
     summary = summarise(samples)
-    latency = latencies(samples)
-    along, spread = stretches(latency), histogram(latency)
     p50, p95 = (notation.milliseconds(summary["latency"][p]) for p in ("p50", "p95"))
-    chart = charts.latency_along_run(
-        along,
-        spread,
-        name="latency",
-        description=(
-            f"Latency of {samples.num_rows} images in run order, median {p50} ms and 95th "
-            f"percentile {p95} ms, and a histogram of it."
-        ),
+    chart, caption = _latency_chart(
+        latencies(samples), f"median {p50} ms, 95th percentile {p95} ms"
     )
     return Timing(
         stages=[
@@ -202,6 +201,28 @@ def _timing(samples: pa.Table | None) -> Timing | None:
         images_per_second=notation.milliseconds(summary["images_per_second"]["value"]),
         images=samples.num_rows,
         chart=chart,
+        caption=caption,
+    )
+
+
+def _latency_chart(latency: NDArray[np.float64], in_words: str) -> tuple[Markup | None, str]:
+    """The plot and how to read it; of a single image there is nothing to plot."""
+    if len(latency) < 2:
+        return None, ""
+    spread = histogram(latency) if len(latency) >= _ENOUGH_FOR_HISTOGRAM else None
+    chart = latency_along_run(
+        stretches(latency),
+        spread,
+        name="latency",
+        description=f"Latency of {len(latency)} images in the order in which they were run: "
+        f"{in_words}.",
+    )
+    if spread is None:
+        return chart, "One point an image."
+    beyond = f" ({spread.beyond} slower ones are in the topmost bar)" if spread.beyond else ""
+    return chart, (
+        "Line: median of consecutive images; band: the middle nine tenths. A slope means that the "
+        f"machine slowed down. Right: how often each latency occurs{beyond}."
     )
 
 
@@ -231,7 +252,7 @@ def _curves(curves: pa.Table | None, scores: Sequence[Score]) -> list[CurveFigur
             else (line_style(next(place)), f"{threshold} {curve.label}", curve)
             for curve in found
         ]
-        chart = charts.precision_recall(
+        chart = precision_recall(
             lines,
             name=f"pr-{score.task}",
             description=f"Precision against recall of {score.noun}, mean over "

@@ -29,7 +29,7 @@ from benchsuite.report.naming import Run
 from benchsuite.report.run_page import render_run
 from benchsuite.report.site_files import SiteFile, read_manifest, still_good, write_files
 from benchsuite.schemas import STORE_TABLES
-from benchsuite.store import Store
+from benchsuite.store.results_store import Store
 from benchsuite.throughput import summarise
 
 _CURVE_COLUMNS = [

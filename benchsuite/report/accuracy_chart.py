@@ -1,8 +1,4 @@
-"""The charts, as Vega-Lite specifications with their data in them.
-
-Each function returns a drawn ``<svg>``. The words around a chart (title, caption, how to read it)
-are the page's.
-"""
+"""Accuracy against latency, with the Pareto front: a point a result, all of one device."""
 
 from __future__ import annotations
 
@@ -16,10 +12,8 @@ from markupsafe import Markup
 
 from benchsuite.report import notation
 from benchsuite.report.label_placement import place_labels
-from benchsuite.report.latency import Histogram, Stretches
-from benchsuite.report.palette import INK, MUTED, PAPER, SERIES, LineStyle
+from benchsuite.report.palette import INK, MUTED, PAPER, SERIES
 from benchsuite.report.pareto import pareto_front
-from benchsuite.report.precision_recall import Curve
 from benchsuite.report.vega import svg
 
 _LABEL_SIZE = 12.0
@@ -113,6 +107,7 @@ def accuracy_against_latency(
                 "color": blue,
                 "strokeWidth": 2,
                 "opacity": 0.55,
+                "aria": False,
             },
             "encoding": {"x": x, "y": y},
         },
@@ -152,122 +147,6 @@ def accuracy_against_latency(
         **{f"label-{i}": [rows[order[label.point]]] for i, label in enumerate(labels)},
     }
     spec = {"width": width, "height": height, "layer": layers}
-    return svg(spec, data, name=name, description=description)
-
-
-def precision_recall(
-    curves: Sequence[tuple[LineStyle, str, Curve]], *, name: str, description: str
-) -> Markup:
-    """Precision against recall, a line a curve; the page's legend tells which is whose.
-
-    Args:
-        curves: how a line is drawn, what it is of, and the line.
-        name, description: as ``vega.svg`` takes them.
-    """
-    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
-    axis = {"scale": {"domain": [0, 1]}, "axis": {"values": ticks, "tickCount": len(ticks)}}
-    layers = [
-        {
-            "data": {"name": f"curve-{i}"},
-            "mark": {
-                "type": "line",
-                "color": style.shade.light,
-                "strokeDash": list(style.dash),
-                "strokeWidth": style.width,
-            },
-            "encoding": {
-                "x": {"field": "recall", "type": "quantitative", "title": "Recall", **axis},
-                "y": {"field": "precision", "type": "quantitative", "title": "Precision", **axis},
-                "description": {"field": "told"},
-            },
-        }
-        for i, (style, _, _) in enumerate(curves)
-    ]
-    data = {
-        f"curve-{i}": [
-            {"recall": r, "precision": p, "told": told}
-            for r, p in zip(curve.recall.round(4).tolist(), curve.precision.round(4).tolist())
-        ]
-        for i, (_, told, curve) in enumerate(curves)
-    }
-    # The first is the one that matters most: it is drawn last, above the others.
-    spec = {"width": 400, "height": 250, "layer": layers[::-1]}
-    return svg(spec, data, name=name, description=description)
-
-
-def latency_along_run(
-    along: Stretches, spread: Histogram, *, name: str, description: str
-) -> Markup:
-    """Latency in run order (median and the middle nine tenths), and how often each occurs."""
-    blue = SERIES[0].light
-    free = {"zero": False, "nice": False, "padding": 8}
-    order = {
-        "field": "image",
-        "type": "quantitative",
-        "title": "Image, in run order",
-        "axis": {"grid": False, "tickCount": 4, "format": ",d", "tickMinStep": 1},
-        "scale": {"zero": False, "nice": False},
-    }
-    y = {"type": "quantitative", "title": "Latency, ms per image", "scale": free}
-    in_order = {
-        "width": 420,
-        "height": 220,
-        "data": {"name": "stretches"},
-        "layer": [
-            {
-                "mark": {"type": "area", "color": blue, "opacity": 0.2},
-                "encoding": {"x": order, "y": {"field": "p5", **y}, "y2": {"field": "p95"}},
-            },
-            {
-                "mark": {
-                    "type": "line",
-                    "color": blue,
-                    "strokeWidth": 2,
-                    "point": len(along.start) == 1,
-                },
-                "encoding": {"x": order, "y": {"field": "p50", **y}},
-            },
-        ],
-    }
-    bars = {
-        "width": 120,
-        "height": 220,
-        "data": {"name": "bins"},
-        "mark": {"type": "rect", "color": blue, "opacity": 0.75},
-        "encoding": {
-            "y": {
-                "field": "low",
-                "type": "quantitative",
-                "scale": free,
-                "axis": {"labels": False, "title": None},
-            },
-            "y2": {"field": "high"},
-            "x": {
-                "field": "none",
-                "type": "quantitative",
-                "title": "Images",
-                "axis": {"grid": False, "tickCount": 2, "format": ",d", "tickMinStep": 1},
-                "scale": {"nice": True},
-            },
-            "x2": {"field": "images"},
-        },
-    }
-    middle = (along.images - 1) / 2
-    edges = spread.edges.round(4).tolist()
-    data = {
-        "stretches": [
-            {"image": start + middle, "p5": p5, "p50": p50, "p95": p95}
-            for start, p5, p50, p95 in zip(
-                along.start.tolist(),
-                *(each.round(4).tolist() for each in (along.p5, along.p50, along.p95)),
-            )
-        ],
-        "bins": [
-            {"low": low, "high": high, "none": 0, "images": images}
-            for low, high, images in zip(edges, edges[1:], spread.counts.tolist())
-        ],
-    }
-    spec = {"spacing": 18, "hconcat": [in_order, bars], "resolve": {"scale": {"y": "shared"}}}
     return svg(spec, data, name=name, description=description)
 
 
