@@ -125,7 +125,7 @@ def _check_fields(records: RecordList, present: dict[str, NDArray[np.bool_]], ta
 
 def _extra_fields(records: Sequence[dict[str, Any]]) -> pa.Array[Any] | None:
     """JSON of the fields that COCO does not define, null where there are none."""
-    if set().union(*map(frozenset, records)) <= _DEFINED:
+    if all(map(_DEFINED.issuperset, records)):
         return None
     extras = [
         {name: value for name, value in record.items() if name not in _DEFINED}

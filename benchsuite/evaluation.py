@@ -21,7 +21,7 @@ from benchsuite.recording import Recording, as_json, image_list_sha256, record
 from benchsuite.resolve import open_dataset, resolve_metrics
 from benchsuite.results import Outcome
 from benchsuite.scoring import score
-from benchsuite.store import Store, new_run_id, result_identity
+from benchsuite.store.results_store import Store, new_run_id, result_identity
 
 BYTES_PER_INPUT_BYTE = 2
 

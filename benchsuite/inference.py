@@ -20,7 +20,7 @@ from benchsuite.throughput import timed_predict
 
 if TYPE_CHECKING:
     from benchsuite.devices import Device
-    from benchsuite.prediction_parts import PredictionParts
+    from benchsuite.predictions.parts import PredictionParts
     from benchsuite.records import ImageRecord
     from benchsuite.specs import Category
 

@@ -45,7 +45,7 @@ def predict_files(request: PredictRequest, tell: Callable[[str], None]) -> dict[
     """
     from benchsuite.devices import use_device
     from benchsuite.drawing import draw_prediction
-    from benchsuite.predictions import rows
+    from benchsuite.predictions.to_columns import rows
 
     names = _output_names(request.images)
     resolved = resolve_model(

@@ -83,7 +83,9 @@ class RecordList:
     def values(self, field: str) -> list[Any]:
         """The field of each record, ``None`` where it is missing."""
         values = [record.get(field) for record in self.records]
-        return [None if _is_missing(value) else value for value in values]
+        if list in set(map(type, values)):
+            return [None if type(value) is list and not value else value for value in values]
+        return values
 
     def integers(self, field: str, default: int | None = None) -> NDArray[np.int64]:
         """(N,) int64; a missing field gets the default, or is an error where there is none."""
@@ -191,10 +193,11 @@ class RecordList:
 
     def _filled(self, field: str, default: Any = None) -> list[Any]:
         values = self.values(field)
+        if type(None) not in set(map(type, values)):
+            return values
         if default is None:
-            for index, value in enumerate(values):
-                if value is None:
-                    raise self.names.error(index, f"the field {field!r} is missing")
+            first = next(index for index, value in enumerate(values) if value is None)
+            raise self.names.error(first, f"the field {field!r} is missing")
         return [default if value is None else value for value in values]
 
     def _each(self, field: str, values: Sequence[Any], convert: Callable[[Any], T]) -> list[T]:
@@ -212,10 +215,6 @@ class RecordList:
 
 def _present(values: Sequence[Any]) -> NDArray[np.bool_]:
     return np.fromiter((value is not None for value in values), np.bool_, len(values))
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and not value)
 
 
 def integer(value: Any) -> int:

@@ -21,7 +21,7 @@ from benchsuite.throughput import summarise
 if TYPE_CHECKING:
     from benchsuite.records import ImageRecord
     from benchsuite.specs import Category
-    from benchsuite.store import Staging
+    from benchsuite.store.results_store import Staging
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from benchsuite.resolve import (
 )
 from benchsuite.results import TOLERANCE, Outcome, verdict
 from benchsuite.scoring import score
-from benchsuite.store import Store, new_run_id, result_identity
+from benchsuite.store.results_store import Store, new_run_id, result_identity
 from benchsuite.weights import resolve_weights
 
 if TYPE_CHECKING:
@@ -148,8 +148,8 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
     from benchsuite.devices import use_device
     from benchsuite.environment import facts
     from benchsuite.inference import build_model, describe, predict_all
-    from benchsuite.prediction_parts import PredictionParts
-    from benchsuite.predictions import read_predictions
+    from benchsuite.predictions.parts import PredictionParts
+    from benchsuite.predictions.to_columns import read_predictions
 
     request, opened = plan.request, plan.opened
     store = Store(request.out)

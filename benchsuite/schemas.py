@@ -4,11 +4,12 @@ Conventions, the same in every table:
 
 * ``image_id``, ``category_id`` and ``annotation_id`` are the ids of the dataset's own files.
 * ``bbox`` is ``(x, y, width, height)`` in absolute pixels, float64: what COCO files hold, to the
-  bit. (A model's ``xyxy`` boxes are converted once, by ``benchsuite.predictions``.)
+  bit. (A model's ``xyxy`` boxes are converted once, by ``benchsuite.predictions.to_columns``.)
 * masks are COCO compressed RLE: ``counts`` bytes, with the image's height and width as ``size``.
 * keypoints are flat ``x1, y1, v1, x2, ...`` as in COCO files.
 * maps are PNG bytes: panoptic maps hold the segment number as ``R + 256 G + 65536 B``, semantic
-  maps the category id in 8 or 16 bits, 0 for no category (``benchsuite.label_maps`` writes both).
+  maps the category id in 8 or 16 bits, 0 for no category. ``benchsuite.predictions.label_maps``
+  writes both.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from benchsuite.byte_progress import byte_progress
-from benchsuite.digest_cache import remembered_digests
-from benchsuite.digests import ExpectedDigests
-from benchsuite.download import check_scheme, download, local_path, remote_size
+from benchsuite.downloads.byte_progress import byte_progress
+from benchsuite.downloads.download import check_scheme, download, local_path, remote_size
 from benchsuite.errors import DataMissingError, InputError, unknown_name
+from benchsuite.files.digest_cache import remembered_digests
+from benchsuite.files.digests import ExpectedDigests
 from benchsuite.paths import weights_folder
 from benchsuite.specs import RecipeSpec
 

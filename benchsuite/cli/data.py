@@ -16,8 +16,8 @@ from benchsuite.cli.shared_options import (
 )
 
 if TYPE_CHECKING:
-    from benchsuite.annotation_checks import Finding
-    from benchsuite.verification import Verification
+    from benchsuite.inspection.annotation_checks import Finding
+    from benchsuite.inspection.verification import Verification
 
 EPILOG = """\b
 Examples:
@@ -130,8 +130,8 @@ def verify(
     """Check a dataset: its annotation file's hash, the counts, every annotation, and that every
     image is there, can be decoded and has the annotated size.
     """
+    from benchsuite.inspection.verification import verify_argument
     from benchsuite.options import parse_overrides
-    from benchsuite.verification import verify_argument
 
     options = parse_overrides(overrides)["dataset"]
     found = verify_argument(name, split=split, images=images, overrides=options)
@@ -174,7 +174,7 @@ def _list(title: str, findings: list[Finding]) -> None:
 @overrides_argument
 def info(name: str, split: str | None, as_json: bool, overrides: tuple[str, ...]) -> None:
     """Describe a dataset: where it lies, its splits, categories, counts and licence."""
-    from benchsuite.dataset_summary import summarise_dataset
+    from benchsuite.inspection.dataset_summary import summarise_dataset
     from benchsuite.options import parse_overrides
 
     options = parse_overrides(overrides)["dataset"]

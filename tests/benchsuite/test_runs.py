@@ -25,7 +25,7 @@ from benchsuite import (
 from benchsuite.cli.main import main
 from benchsuite.errors import ContractError, InputError, InterruptedRun, UsageError
 from benchsuite.runs import RunRequest, execute, plan_run
-from benchsuite.store import Store
+from benchsuite.store.results_store import Store
 
 CATEGORIES = (Category(7, "square"), Category(0, "blob"))
 SIZES = [(40 + i, 32 + i % 3) for i in range(11)]

@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from benchsuite import digest_cache, plugins
-from benchsuite import download as download_module
-from benchsuite.digest_cache import remembered_digests
+from benchsuite import plugins
+from benchsuite.downloads import download as download_module
 from benchsuite.errors import DataMissingError, InputError, UsageError
+from benchsuite.files import digest_cache
+from benchsuite.files.digest_cache import remembered_digests
 from benchsuite.specs import RecipeSpec
 from benchsuite.weights import Weights, locate_weights, resolve_weights
 

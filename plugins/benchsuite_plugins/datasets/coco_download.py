@@ -10,15 +10,15 @@ from pathlib import Path
 
 import click
 
-from benchsuite.archives import extract_member, extract_zip
-from benchsuite.byte_progress import byte_progress
-from benchsuite.disk_space import free_bytes, readable_size, require_space
-from benchsuite.download import download
-from benchsuite.durable import remove_folder
+from benchsuite.downloads.archives import extract_member, extract_zip
+from benchsuite.downloads.byte_progress import byte_progress
+from benchsuite.downloads.download import download
 from benchsuite.errors import BenchsuiteError, UsageError, unknown_name
-from benchsuite.exclusive import exclusive
+from benchsuite.files.disk_space import free_bytes, readable_size, require_space
+from benchsuite.files.durable import remove_folder
+from benchsuite.files.exclusive import exclusive
+from benchsuite.files.writable import writing_in
 from benchsuite.protocols import FetchRequest
-from benchsuite.writable import writing_in
 from benchsuite_plugins.datasets.coco import FOLDER, IMAGE_COUNTS
 
 PUBLISHER = "http://images.cocodataset.org"

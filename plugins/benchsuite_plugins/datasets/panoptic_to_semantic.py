@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.label_maps import (
+from benchsuite.predictions.label_maps import (
     LARGEST_SEMANTIC_ID,
     SEMANTIC_VOID,
     decode_panoptic,

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchsuite.label_maps import encode_panoptic
+from benchsuite.predictions.label_maps import encode_panoptic
 from benchsuite_plugins.datasets.shapes.annotations import (
     ImageAnnotations,
     annotate,

@@ -1,0 +1,1 @@
+"""Getting files from elsewhere: whole and checked, or not at all."""

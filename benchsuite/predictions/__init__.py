@@ -1,0 +1,1 @@
+"""Predictions on their way from a model to columns, kept while a run goes on."""
