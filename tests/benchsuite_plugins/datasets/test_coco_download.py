@@ -182,7 +182,7 @@ def test_an_archive_that_was_put_there_by_hand_is_taken(
 def test_space_is_asked_for_before(
     mirror: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchsuite.disk_space.free_bytes", lambda folder: 100)
+    monkeypatch.setattr("benchsuite.files.disk_space.free_bytes", lambda folder: 100)
     with pytest.raises(BenchsuiteError, match="are needed to fetch and unpack val2017"):
         fetch(FetchRequest(("val2017",), root, yes=True))
     assert not root.exists()

@@ -8,7 +8,7 @@ import pytest
 from benchsuite_plugins.datasets.panoptic_to_semantic import semantic_map, with_semantic_maps
 from PIL import Image
 
-from benchsuite.label_maps import decode_semantic, encode_panoptic
+from benchsuite.predictions.label_maps import decode_semantic, encode_panoptic
 from benchsuite.protocols import Truth
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category
