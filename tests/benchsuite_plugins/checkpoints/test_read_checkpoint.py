@@ -117,6 +117,7 @@ def npy(shape: tuple[int, ...], values: bytes, descr: str = "<f4") -> bytes:
     [
         npy((10**12,), b"few"),
         npy((2,), b"few"),
+        npy((-1,), bytes(8)),
         npy((1,), bytes(8), "|O"),
         b"\x93NUMPY\x09\x00" + bytes(20),
         b"no array",

@@ -39,6 +39,7 @@ def test_sizes(height: int, width: int, expected: tuple[int, int]) -> None:
 
 def test_a_half_rounds_up() -> None:
     assert shortest_edge_size(4, 9, 2, 100) == (2, 5)
+    assert shortest_edge_size(9, 4, 2, 100) == (5, 2)
 
 
 def test_resize_is_pillows_in_the_models_channel_order() -> None:

@@ -81,7 +81,7 @@ def test_initial_weights_have_detectron2s_spread() -> None:
     categories = tuple(Category(index, str(index)) for index in range(80))
     state = create(ModelRequest(categories=categories)).state_dict()
     for name, std in (
-        ("backbone.bottom_up.res4.1.conv2.weight", (2 / (256 * 9)) ** 0.5),  # fan_out
+        ("backbone.bottom_up.res4.1.conv1.weight", (2 / 256) ** 0.5),  # 256 leave it, 1024 enter
         ("backbone.fpn_output4.weight", (1 / (256 * 9)) ** 0.5),
         ("proposal_generator.rpn_head.conv.weight", 0.01),
         ("roi_heads.box_head.fc2.weight", (1 / 1024) ** 0.5),

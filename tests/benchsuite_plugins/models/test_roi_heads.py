@@ -71,11 +71,11 @@ def test_one_box_for_all_classes() -> None:
 
 
 def test_threshold_is_strict_and_rows_that_are_not_finite_go_whole() -> None:
-    boxes = torch.tensor([[[0.0, 0, 4, 4], [0.0, 0, 5, 5]]]).repeat(4, 1, 1)
+    # Four regions apart from each other, so that none goes for overlapping another.
+    boxes = torch.tensor([[[0.0, 0, 4, 4], [0.0, 0, 5, 5]]]) + 10 * torch.arange(4)[:, None, None]
     scores = torch.tensor([[0.5, 0.25, 0.25]] * 4)
     boxes[1, 1, 3] = math.inf
     scores[2, 2] = math.nan
-    boxes[3] += 20
     found = select_detections(
         scores,
         boxes,
@@ -85,7 +85,7 @@ def test_threshold_is_strict_and_rows_that_are_not_finite_go_whole() -> None:
     )
     assert found.image_index.tolist() == [0, 1]
     assert found.labels.tolist() == [0, 0]
-    assert found.boxes.tolist() == [[0, 0, 4, 4], [20, 20, 24, 24]]
+    assert found.boxes.tolist() == [[0, 0, 4, 4], [30, 30, 34, 34]]
 
 
 def test_heads_take_no_region_at_all() -> None:
