@@ -57,7 +57,7 @@ def predict_files(request: PredictRequest, tell: Callable[[str], None]) -> dict[
     categories = _categories(resolved, request)
     weights = resolve_weights(request.weights, resolved.recipe, resolved.body)
     if weights.random:
-        tell("random weights: no trained weights were given (--weights), this means nothing")
+        tell("random weights, the predictions mean nothing: give trained ones with --weights")
     device = use_device(request.device, threads=request.threads, seed=request.seed)
     model = build_model(
         resolved, categories, weights=weights.path, device=device, seed=request.seed

@@ -72,6 +72,7 @@ class _Lines:
     def __init__(self, title: str, total: int, done: int, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
         self.before, self.done = done, done
+        self.shown = -1
         self.start = self.last = monotonic()
 
     def advance(self, count: int) -> None:
@@ -81,9 +82,11 @@ class _Lines:
             self._print()
 
     def close(self) -> None:
-        self._print()
+        if self.shown != self.done:
+            self._print()
 
     def _print(self) -> None:
+        self.shown = self.done
         elapsed = monotonic() - self.start
         rate = (self.done - self.before) / elapsed if elapsed > 0 else 0.0
         left = (self.total - self.done) / rate if rate else 0.0

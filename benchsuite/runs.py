@@ -18,6 +18,7 @@ from benchsuite._version import __version__
 from benchsuite.categories import CategoryMap, map_categories
 from benchsuite.errors import UsageError
 from benchsuite.options import options_to_json
+from benchsuite.plugins import registry
 from benchsuite.recording import Recording, as_json, image_list_sha256, record
 from benchsuite.resolve import (
     OpenedDataset,
@@ -309,9 +310,7 @@ def find_warnings(
     """What a reader of the number has to know."""
     warnings = []
     if weights.random:
-        warnings.append(
-            "random weights: no trained weights were given (--weights), the numbers mean nothing"
-        )
+        warnings.append(f"random weights, the numbers mean nothing: {_remedy(plan)}")
     if plan.partial:
         warnings.append(
             f"partial, not comparable: {len(plan.records)} of {plan.n_dataset_images} images"
@@ -337,6 +336,17 @@ def find_warnings(
             "cores): times may be too long"
         )
     return warnings
+
+
+def _remedy(plan: RunPlan) -> str:
+    """Where trained weights are to be had."""
+    trained = [
+        recipe.name
+        for recipe in registry().recipes.values()
+        if recipe.model == plan.model.spec.name and recipe.weights_url
+    ]
+    known = f", or one of {some(trained, 3)}" if trained else ""
+    return f"give trained ones with --weights (a file or URL{known})"
 
 
 def some(names: Sequence[str], count: int = 8) -> str:

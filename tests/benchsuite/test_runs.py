@@ -21,6 +21,7 @@ from benchsuite import (
     build_truth,
     plugins,
     resolve,
+    runs,
 )
 from benchsuite.cli.main import main
 from benchsuite.errors import ContractError, InputError, InterruptedRun, UsageError
@@ -104,7 +105,7 @@ def registered(monkeypatch):
     found.datasets["squares"] = DatasetSpec(
         "squares", tasks=("bbox",), factory="corridor_fixture:Squares", metrics=("coco_bbox",)
     )
-    for module_ in (plugins, resolve):
+    for module_ in (plugins, resolve, runs):
         monkeypatch.setattr(module_, "registry", lambda: found)
     return found
 
