@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
 
-LONGEST = 80
+LONGEST = 120
 _RESERVED = {"con", "prn", "aux", "nul", "index", "runs"} | {
     f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)
 }
 
 
 def slug(name: str) -> str:
-    """A name as a file's stem: letters, digits, ``.``, ``_`` and ``-``, at most 80 of them.
+    """A name as a file's stem: letters, digits, ``.``, ``_`` and ``-``, at most 120 of them.
 
     Never empty, never hidden, never one that Windows keeps for devices or a site for itself.
     """

@@ -18,46 +18,50 @@ _POINTS = 41
 """Points a drawn curve has: every 0.025 of recall, finer than the line is wide."""
 
 
+_ENOUGH_FOR_MEAN = 5
+"""A metric may store a few of its thresholds only; the mean of those is nobody's number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
     """Mean precision over categories.
 
     Attributes:
-        iou: the overlap threshold; ``None``: the mean over all thresholds.
+        iou: the overlap threshold; ``None``: the mean over all that are stored.
         recall, precision: (P,) float64, 0 to 1.
         categories: how many categories have truth and so take part.
+        thresholds: how many thresholds it is the mean of.
     """
 
     iou: float | None
     recall: NDArray[np.float64]
     precision: NDArray[np.float64]
     categories: int
+    thresholds: int = 1
 
     @property
     def label(self) -> str:
-        return "mean" if self.iou is None else f"{self.iou:.2f}"
+        """``0.50``, or what the mean is of."""
+        return f"mean of {self.thresholds} thresholds" if self.iou is None else f"{self.iou:.2f}"
 
 
-def mean_curves(
-    curves: pa.Table, task: str, thresholds: Sequence[float] | None = None
-) -> list[Curve]:
+def mean_curves(curves: pa.Table, task: str) -> list[Curve]:
     """The mean curves of one run for all areas and the most detections an image.
 
     Args:
         curves: ``schemas.STORED_PR_CURVES`` of one run.
         task: which rows count.
-        thresholds: the overlaps wanted; ``None``: 0.50, 0.75 and 0.90 (where there are none of
-            these, the first, the middle and the last there is), and the mean over all.
 
     Returns:
-        The curves, the mean of all first; empty where nothing was stored.
+        The curves at 0.50, 0.75 and 0.90, as far as they are stored (where none of them is, at the
+        first, the middle and the last threshold there is), after the mean over all thresholds
+        where enough are stored for it to be a protocol's own mean; empty where nothing was stored.
     """
     rows = _headline_rows(curves, task)
     if rows.num_rows == 0:
         return []
     ious = rows["iou"].to_numpy()
     present = sorted({round(float(iou), 6) for iou in ious})
-    wanted = _chosen(present) if thresholds is None else [t for t in thresholds if t in present]
     grid = np.linspace(0, 1, _POINTS)
     precision = _on_grid(rows, grid)
     with_truth = ~np.isnan(precision).any(axis=1)
@@ -67,10 +71,11 @@ def mean_curves(
         if not kept.any():
             return None
         ids = rows["category_id"].to_numpy()[kept]
-        return Curve(iou, grid, precision[kept].mean(axis=0), len(np.unique(ids)))
+        averaged = len(present) if iou is None else 1
+        return Curve(iou, grid, precision[kept].mean(axis=0), len(np.unique(ids)), averaged)
 
-    found = [mean(np.abs(ious - iou) < 1e-6, iou) for iou in wanted]
-    if thresholds is None and len(present) > 1:
+    found = [mean(np.abs(ious - iou) < 1e-6, iou) for iou in _chosen(present)]
+    if len(present) >= _ENOUGH_FOR_MEAN:
         found.insert(0, mean(np.ones(len(ious), bool), None))
     return [curve for curve in found if curve is not None]
 

@@ -247,7 +247,7 @@ def _curves(curves: pa.Table | None, scores: Sequence[Score]) -> list[CurveFigur
         threshold = "OKS" if score.task == "keypoints" else "IoU"
         place = count()
         lines = [
-            (MEAN_LINE, "mean of all thresholds", curve)
+            (MEAN_LINE, curve.label, curve)
             if curve.iou is None
             else (line_style(next(place)), f"{threshold} {curve.label}", curve)
             for curve in found

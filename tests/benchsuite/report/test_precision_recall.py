@@ -82,9 +82,14 @@ def test_thresholds_and_their_mean() -> None:
     curves = mean_curves(table(*rows), "bbox")
     assert [curve.iou for curve in curves] == [None, 0.5, 0.75, 0.9]
     assert at(curves[0], 0.5) == pytest.approx(1 - ious.mean())
-    assert [curve.label for curve in curves] == ["mean", "0.50", "0.75", "0.90"]
+    assert [curve.label for curve in curves] == ["mean of 10 thresholds", "0.50", "0.75", "0.90"]
+
+
+def test_the_mean_of_a_few_stored_thresholds_is_not_shown() -> None:
+    few = mean_curves(table(row(1, [0.5] * 3, iou=0.5), row(1, [0.4] * 3, iou=0.75)), "bbox")
+    assert [curve.iou for curve in few] == [0.5, 0.75]
     other = mean_curves(table(*(row(1, [0.5] * 3, iou=iou) for iou in (0.2, 0.3, 0.4))), "bbox")
-    assert [curve.iou for curve in other] == [None, 0.2, 0.3, 0.4]
+    assert [curve.iou for curve in other] == [0.2, 0.3, 0.4]
 
 
 def test_curves_with_grids_of_their_own() -> None:
