@@ -40,9 +40,13 @@ class NotBuilt(UsageError):
 # --- from a configuration to a model ----------------------------------------------------------
 
 RCNN_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn", "roi_heads", "box_head"))
+DENSE_SECTIONS = frozenset(("input", "resnet", "fpn"))
 
 MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
+    ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
+    ("RetinaNet", None, DENSE_SECTIONS | {"anchors", "retinanet"}): "retinanet",
+    ("FCOS", None, DENSE_SECTIONS | {"fcos"}): "fcos",
 }
 """Meta architecture, kind of ROI heads and sections of a configuration: the registered model."""
 
@@ -55,6 +59,8 @@ TRAINING = frozenset(
     {"bbox_reg_loss", "bbox_reg_loss_weight", "freeze_at", "iou_labels", "iou_thresholds"}
     | {"loss_weight", "low_quality_matches", "note", "post_nms_topk_train"}
     | {"pre_nms_topk_train", "proposal_append_gt", "smooth_l1_beta"}
+    | {"loss_normalize_by_visible", "min_keypoints_per_image"}
+    | {"box_loss", "center_sampling_radius", "focal_alpha", "focal_gamma", "loss_normalizer"}
 )
 """Settings that inference does not depend on."""
 
@@ -63,9 +69,24 @@ BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
     "resnet.deform_modulated": (False,),
     "resnet.deform_num_groups": (1,),
     "fpn.extra_levels": ("p6 = subsampled p5",),
+    "RetinaNet: fpn.extra_levels": ("p6,p7 from res5 (strided convs)",),
+    "FCOS: fpn.extra_levels": ("p6,p7 strided convs, p6 from p5 (not from res5)",),
+    "fcos.strides": ([8, 16, 32, 64, 128],),
+    "fcos.score": ("sqrt(sigmoid(class) * sigmoid(centerness))",),
+    "fcos.box_coding": (
+        "l,t,r,b = relu(output) * stride, measured from the point "
+        "((x+0.5)*stride, (y+0.5)*stride)",
+    ),
     "box_head.pooler_type": ("ROIAlignV2",),
 }
-"""Settings that are no option of a model, and the values that it is built for."""
+"""Settings that are no option of a model, and the values that it is built for; those of one meta
+architecture go before those of all."""
+
+IN_WORDS: dict[str, Any] = {"GN (32 groups)": "GN"}
+"""Values that a configuration describes, and the option's value."""
+
+NUM_CLASSES = ("roi_heads.num_classes", "retinanet.num_classes", "fcos.num_classes")
+"""Where configurations tell how many classes there are; a model hears it as its categories."""
 
 
 def model_name(config: Mapping[str, Any]) -> str:
@@ -89,11 +110,13 @@ def model_options(config: Mapping[str, Any], options_type: type[Any]) -> dict[st
         known = {field.name for field in dataclasses.fields(getattr(defaults, section))}
         for key, value in config.get(section, {}).items():
             setting = f"{section}.{key}"
+            built = BUILT_ONE_WAY.get(setting, ())
             if key in known:
-                options.setdefault(section, {})[key] = value
-            elif setting in ("roi_heads.name", "roi_heads.num_classes") or key in TRAINING:
+                worded = isinstance(value, str) and value in IN_WORDS
+                options.setdefault(section, {})[key] = IN_WORDS[value] if worded else value
+            elif setting in ("roi_heads.name", *NUM_CLASSES) or key in TRAINING:
                 continue
-            elif value not in BUILT_ONE_WAY.get(setting, ()):
+            elif value not in BUILT_ONE_WAY.get(f"{config['meta_architecture']}: {setting}", built):
                 raise NotBuilt(f"{config['architecture']}: {setting} = {value!r} is not built")
     return options
 
@@ -127,11 +150,17 @@ def with_overrides(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> d
     return changed
 
 
+def num_classes(config: Mapping[str, Any]) -> int:
+    settings = [setting.split(".") for setting in NUM_CLASSES]
+    (count,) = (config[section][key] for section, key in settings if section in config)
+    return int(count)
+
+
 def build(config: Mapping[str, Any], weights: Path) -> Any:
     """The model, through what its plugin registered."""
     spec = registry().find("models", model_name(config))
     options_type = load(spec.options)
-    count = config["roi_heads"]["num_classes"]
+    count = num_classes(config)
     request = ModelRequest(
         options=read_options(options_type, model_options(config, options_type), "model"),
         categories=tuple(Category(id=index + 1, name=str(index + 1)) for index in range(count)),
@@ -156,6 +185,12 @@ def _levels(prefix: str, maps: Any) -> dict[str, torch.Tensor]:
 FEATURES: dict[str, Callable[[Any], dict[str, torch.Tensor]]] = {
     "backbone.bottom_up": lambda maps: _named("bottom_up", maps),
     "backbone": lambda maps: _named("backbone", maps),
+    "anchor_generator": lambda anchors: _levels("head.anchors", anchors),
+    "head": lambda outputs: {
+        name: value
+        for kind, maps in zip(("logits", "deltas", "centerness"), outputs, strict=False)
+        for name, value in _levels(f"head.{kind}", maps).items()
+    },
     "proposal_generator.anchor_generator": lambda anchors: _levels("rpn.anchors", anchors),
     "proposal_generator.rpn_head": lambda outputs: {
         **_levels("rpn.logits", outputs[0]),
@@ -169,6 +204,10 @@ FEATURES: dict[str, Callable[[Any], dict[str, torch.Tensor]]] = {
     },
     "roi_heads.mask_pooler": lambda pooled: {"mask.pooled": pooled[:FIRST_DETECTIONS]},
     "roi_heads.mask_head": lambda logits: {"mask.logits": logits[:FIRST_DETECTIONS]},
+    "roi_heads.keypoint_pooler": lambda pooled: {"keypoint.pooled": pooled[:FIRST_DETECTIONS]},
+    "roi_heads.keypoint_head.score_lowres": lambda logits: {
+        "keypoint.score_lowres": logits[:FIRST_DETECTIONS]
+    },
 }
 """Module to the recorded names of what it returns; modules that a model lacks are left out."""
 
@@ -236,6 +275,8 @@ def prediction_arrays(prediction: Prediction, image: Image) -> Arrays:
         "scores": prediction.scores,
         "classes": prediction.labels.astype(np.int32),
     }
+    if prediction.keypoints is not None:
+        arrays["keypoints"] = prediction.keypoints
     if prediction.masks is not None:
         arrays["masks_rle"] = np.array([mask.counts for mask in prediction.masks], np.bytes_)
         arrays["masks_size"] = np.array([image.height, image.width], np.int32)

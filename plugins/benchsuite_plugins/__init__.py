@@ -22,6 +22,22 @@ def benchsuite_models() -> list[ModelSpec]:
             summary="Mask R-CNN with a ResNet-FPN backbone, to Detectron2's conventions",
             licence="Apache-2.0",
         ),
+        ModelSpec(
+            name="retinanet",
+            tasks=("bbox",),
+            factory="benchsuite_plugins.models.retinanet:create",
+            options="benchsuite_plugins.models.retinanet:RetinaNetOptions",
+            summary="RetinaNet with a ResNet-FPN backbone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
+            name="keypoint_rcnn",
+            tasks=("bbox", "keypoints"),
+            factory="benchsuite_plugins.models.keypoint_rcnn:create",
+            options="benchsuite_plugins.models.keypoint_rcnn:KeypointRCNNOptions",
+            summary="Keypoint R-CNN with a ResNet-FPN backbone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
     ]
 
 

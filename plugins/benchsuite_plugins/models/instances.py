@@ -36,6 +36,8 @@ class Detections:
         labels: (R,) int64.
         image_index: (R,) int64.
         masks: (R, M, M) float32 probabilities over each box, or ``None``.
+        keypoints: (R, K, 3) float32: x and y in pixels of the resized image, and the keypoint's own
+            score; or ``None``.
     """
 
     boxes: Tensor
@@ -43,3 +45,4 @@ class Detections:
     labels: Tensor
     image_index: Tensor
     masks: Tensor | None = None
+    keypoints: Tensor | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from benchsuite_kernels import ops
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from benchsuite_plugins.models.instances import Detections
 def detections_to_predictions(
     detections: Detections, sizes: Tensor, original_sizes: Tensor
 ) -> list[Prediction]:
-    """Rescale and clip boxes, drop those without extent, paste masks into the image.
+    """Rescale and clip boxes, drop those without extent, rescale keypoints, paste masks.
 
     Args:
         sizes: (N, 2), height and width of each resized image before padding.
@@ -32,11 +33,21 @@ def detections_to_predictions(
     scores = detections.scores[kept].cpu().numpy()
     labels = detections.labels[kept].cpu().numpy()
     masks = None if detections.masks is None else detections.masks[kept]
+    keypoints = None
+    if detections.keypoints is not None:
+        position, score = detections.keypoints[kept].split((2, 1), dim=-1)
+        position = position * scale[image_index[kept], None, :2]
+        keypoints = torch.cat([position, score], dim=-1).cpu().numpy()
     predictions, start = [], 0
     for count, (height, width) in zip(counts, original_sizes.long().tolist(), strict=True):
         rows = slice(start, start + count)
         start += count
-        prediction = Prediction(boxes[rows].cpu().numpy(), scores[rows], labels[rows])
+        prediction = Prediction(
+            boxes[rows].cpu().numpy(),
+            scores[rows],
+            labels[rows],
+            keypoints=None if keypoints is None else keypoints[rows],
+        )
         if masks is not None:
             encoded = ops.paste_masks_to_rle(masks[rows], boxes[rows], height, width)
             prediction.masks = [RLE((height, width), run_lengths) for run_lengths in encoded]
