@@ -46,7 +46,6 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
     ("RetinaNet", None, DENSE_SECTIONS | {"anchors", "retinanet"}): "retinanet",
-    ("FCOS", None, DENSE_SECTIONS | {"fcos"}): "fcos",
 }
 """Meta architecture, kind of ROI heads and sections of a configuration: the registered model."""
 
@@ -74,8 +73,7 @@ BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
     "fcos.strides": ([8, 16, 32, 64, 128],),
     "fcos.score": ("sqrt(sigmoid(class) * sigmoid(centerness))",),
     "fcos.box_coding": (
-        "l,t,r,b = relu(output) * stride, measured from the point "
-        "((x+0.5)*stride, (y+0.5)*stride)",
+        "l,t,r,b = relu(output) * stride, measured from the point ((x+0.5)*stride, (y+0.5)*stride)",
     ),
     "box_head.pooler_type": ("ROIAlignV2",),
 }

@@ -40,6 +40,21 @@ class AnchorGenerator(nn.Module):
         """A of each level."""
         return tuple(len(self._cell_anchors(level)) for level in range(len(self.strides)))
 
+    @property
+    def shared_anchors_per_cell(self) -> int:
+        """A, for a head whose weights all levels share.
+
+        Raises:
+            UsageError: the levels differ in it.
+        """
+        counts = self.anchors_per_cell
+        if len(set(counts)) > 1:
+            raise UsageError(
+                f"anchors.sizes and anchors.aspect_ratios give the levels {counts} anchors a cell; "
+                "the head is shared, so every level needs the same number"
+            )
+        return counts[0]
+
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Anchors in input pixels, not clipped.
 

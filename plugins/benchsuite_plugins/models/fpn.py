@@ -18,9 +18,41 @@ class LastLevelMaxPool(nn.Module):
     """One more level, of half the size: every other cell of the coarsest one."""
 
     num_levels = 1
+    in_feature: str | None = None
+    """``None``: the pyramid's coarsest level, whatever its name."""
 
     def forward(self, coarsest: Tensor) -> list[Tensor]:
         return [F.max_pool2d(coarsest, kernel_size=1, stride=2)]
+
+
+class LastLevelP6P7(nn.Module):
+    """Two more levels, each of half the size of the one before, by strided 3x3 convolutions (Lin et
+    al., "Focal loss for dense object detection", 2017).
+
+    Args:
+        in_channels: of ``in_feature``.
+        out_channels: of both levels.
+        in_feature: what p6 is made from: a map of the bottom-up network (``"res5"``) or a level of
+            the pyramid (``"p5"``).
+    """
+
+    num_levels = 2
+
+    def __init__(self, in_channels: int, out_channels: int, in_feature: str) -> None:
+        super().__init__()
+        self.in_feature: str | None = in_feature
+        self.p6 = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1)
+        self.p7 = nn.Conv2d(out_channels, out_channels, 3, stride=2, padding=1)
+        for conv in (self.p6, self.p7):
+            xavier_fill(conv)
+
+    def forward(self, feature: Tensor) -> list[Tensor]:
+        p6 = self.p6(feature)
+        return [p6, self.p7(F.relu(p6))]
+
+
+TopBlock = LastLevelMaxPool | LastLevelP6P7
+"""What adds levels coarser than those of the bottom-up network."""
 
 
 class FPN(nn.Module):
@@ -32,7 +64,7 @@ class FPN(nn.Module):
         size_divisibility: both sides of the input must be multiples of it.
     """
 
-    def __init__(self, bottom_up: ResNet, options: FPNOptions, top_block: LastLevelMaxPool) -> None:
+    def __init__(self, bottom_up: ResNet, options: FPNOptions, top_block: TopBlock) -> None:
         super().__init__()
         check_names("fpn.in_features", options.in_features, bottom_up.channels)
         self.in_features = options.in_features
@@ -47,6 +79,9 @@ class FPN(nn.Module):
                 xavier_fill(conv)
             self.add_module(f"fpn_lateral{level}", lateral)
             self.add_module(f"fpn_output{level}", output)
+        if top_block.in_feature is not None:
+            made = (*bottom_up.channels, *(f"p{level}" for level in self.levels))
+            check_names("the pyramid's top block", (top_block.in_feature,), made)
         self.top_block = top_block
         self.bottom_up = bottom_up
         top = self.levels[-1]
@@ -70,5 +105,13 @@ class FPN(nn.Module):
                 if self.average:
                     merged /= 2
             outputs.insert(0, self.get_submodule(f"fpn_output{level}")(merged))
-        outputs += self.top_block(outputs[-1])
+        outputs += self.top_block(self._top_feature(features, outputs))
         return dict(zip(self.channels, outputs, strict=True))
+
+    def _top_feature(self, features: dict[str, Tensor], outputs: list[Tensor]) -> Tensor:
+        name = self.top_block.in_feature
+        if name is None:
+            return outputs[-1]
+        if name in features:
+            return features[name]
+        return outputs[self.levels.index(int(name.removeprefix("p")))]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from benchsuite_kernels import ops
 from torch import Tensor
+
+from benchsuite_plugins.models.first_per_image import first_per_image
 
 
 def nms_per_image(
@@ -32,8 +33,4 @@ def nms_per_image(
         (K,) int64: indices of those that stay, by image, within an image by descending score.
     """
     kept = ops.batched_nms(boxes, scores, image_index * group_count + groups, iou_threshold)
-    images, order = torch.sort(image_index[kept], stable=True)
-    counts = torch.bincount(images, minlength=image_count)
-    starts = counts.cumsum(0) - counts
-    rank = torch.arange(len(images), device=images.device) - starts[images]
-    return kept[order[rank < limit]]
+    return kept[first_per_image(image_index[kept], image_count, limit)]

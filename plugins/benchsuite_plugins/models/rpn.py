@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchsuite.errors import UsageError
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.boxes import clip_boxes, larger_than
 from benchsuite_plugins.models.features import check_names
+from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.instances import Proposals
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import normal_fill
@@ -81,15 +81,9 @@ class RegionProposalNetwork(nn.Module):
         self.anchor_generator = AnchorGenerator(
             anchors, [strides[name] for name in options.in_features]
         )
-        if len(set(self.anchor_generator.anchors_per_cell)) > 1:
-            raise UsageError(
-                "anchors.sizes and anchors.aspect_ratios give the levels "
-                f"{self.anchor_generator.anchors_per_cell} anchors a cell; the head is shared, so "
-                "every level needs the same number"
-            )
         self.rpn_head = RPNHead(
             channels[options.in_features[0]],
-            self.anchor_generator.anchors_per_cell[0],
+            self.anchor_generator.shared_anchors_per_cell,
             options.conv_dims,
         )
 
@@ -110,16 +104,6 @@ class RegionProposalNetwork(nn.Module):
             self.box_coder,
             self.options,
         )
-
-
-def flatten_anchors(output: Tensor, values: int) -> Tensor:
-    """A head's output in the order of the anchors: (N, A * values, H, W) to (N, H * W * A, values).
-
-    In the channels the anchors are outside, the values inside.
-    """
-    images, channels, height, width = output.shape
-    split = output.view(images, channels // values, values, height, width)
-    return split.permute(0, 3, 4, 1, 2).reshape(images, -1, values)
 
 
 def select_proposals(

@@ -19,6 +19,8 @@ FOLDERS = (
     "LVISv1_mask_rcnn_R_50_FPN",
     "Cityscapes_mask_rcnn_R_50_FPN",
     "new_baselines_mask_rcnn_R_50_FPN_LSJ",
+    "retinanet_R_50_FPN",
+    "retinanet_R_101_FPN",
 )
 
 
