@@ -46,6 +46,7 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
     ("RetinaNet", None, DENSE_SECTIONS | {"anchors", "retinanet"}): "retinanet",
+    ("FCOS", None, DENSE_SECTIONS | {"fcos"}): "fcos",
 }
 """Meta architecture, kind of ROI heads and sections of a configuration: the registered model."""
 

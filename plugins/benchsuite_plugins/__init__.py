@@ -31,6 +31,14 @@ def benchsuite_models() -> list[ModelSpec]:
             licence="Apache-2.0",
         ),
         ModelSpec(
+            name="fcos",
+            tasks=("bbox",),
+            factory="benchsuite_plugins.models.fcos:create",
+            options="benchsuite_plugins.models.fcos:FCOSOptions",
+            summary="FCOS with a ResNet-FPN backbone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
             name="keypoint_rcnn",
             tasks=("bbox", "keypoints"),
             factory="benchsuite_plugins.models.keypoint_rcnn:create",

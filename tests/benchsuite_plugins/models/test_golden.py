@@ -21,6 +21,7 @@ FOLDERS = (
     "new_baselines_mask_rcnn_R_50_FPN_LSJ",
     "retinanet_R_50_FPN",
     "retinanet_R_101_FPN",
+    "fcos_R_50_FPN",
 )
 
 
