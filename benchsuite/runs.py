@@ -12,13 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import benchsuite_kernels
 import pyarrow.parquet as pq
 
 from benchsuite._version import __version__
 from benchsuite.categories import CategoryMap, map_categories
+from benchsuite.devices import Device, use_device
+from benchsuite.environment import facts
 from benchsuite.errors import UsageError
+from benchsuite.inference import build_model, describe, predict_all
 from benchsuite.options import options_to_json
 from benchsuite.plugins import registry
+from benchsuite.predictions.parts import PredictionParts
+from benchsuite.predictions.to_columns import read_predictions
+from benchsuite.protocols import Model
 from benchsuite.recording import Recording, as_json, image_list_sha256, record
 from benchsuite.resolve import (
     OpenedDataset,
@@ -30,14 +37,13 @@ from benchsuite.resolve import (
     resolve_model,
 )
 from benchsuite.results import TOLERANCE, Outcome, verdict
-from benchsuite.scoring import score
+from benchsuite.scoring import Scored, score
 from benchsuite.store.results_store import Store, new_run_id, result_identity
-from benchsuite.weights import resolve_weights
+from benchsuite.weights import Weights, resolve_weights
 
 if TYPE_CHECKING:
     from benchsuite.records import ImageRecord
     from benchsuite.specs import Category
-    from benchsuite.weights import Weights
 
 PRECISION = "fp32"
 BYTES_PER_IMAGE = 64 * 1024
@@ -135,6 +141,22 @@ def plan_run(request: RunRequest) -> RunPlan:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan with its weights here and its model built: ready to walk."""
+
+    plan: RunPlan
+    weights: Weights
+    device: Device
+    model: Model
+    described: Mapping[str, Any]
+    mapping: CategoryMap
+    identity: Mapping[str, Any]
+    result_id: str
+    environment: Mapping[str, Any]
+    warnings: Sequence[str]
+
+
 def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
     """Predict, score, store.
 
@@ -144,17 +166,42 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
     Raises:
         InterruptedRun: on Ctrl-C; what was finished is kept and ``--resume`` goes on from there.
     """
-    import benchsuite_kernels
-
-    from benchsuite.devices import use_device
-    from benchsuite.environment import facts
-    from benchsuite.inference import build_model, describe, predict_all
-    from benchsuite.predictions.parts import PredictionParts
-    from benchsuite.predictions.to_columns import read_predictions
-
-    request, opened = plan.request, plan.opened
+    request = plan.request
     store = Store(request.out)
     store.check_writable(BYTES_PER_IMAGE * len(plan.records))
+    ready = prepare(plan)
+    for warning in ready.warnings:
+        tell(warning)
+    benchsuite_kernels.reset_served()
+    device_name = ready.device.name.replace(":", "")
+    folder = request.out / ".work" / f"{ready.result_id[:24]}-{device_name}"
+    with PredictionParts(folder, ready.result_id, ready.mapping.category_ids) as parts:
+        if not request.resume and parts.finished():
+            tell(f"starting over: {parts.finished()} finished images are thrown away (--resume)")
+            parts.restart()
+        predict_all(
+            ready.model,
+            plan.opened,
+            plan.records,
+            parts,
+            batch_size=request.batch_size,
+            warmup=request.warmup,
+            device=ready.device,
+            tell=tell,
+        )
+        outcome = score_and_store(ready, parts, store, tell)
+        parts.discard()
+    return outcome
+
+
+def prepare(plan: RunPlan) -> Prepared:
+    """Get the weights, build the model, and settle what the result is called.
+
+    Raises:
+        DataMissingError: the weights are not there and cannot be fetched.
+        InputError: the weights are not the model's, or its categories are none of the dataset's.
+    """
+    request, opened = plan.request, plan.opened
     weights = resolve_weights(request.weights, plan.model.recipe, plan.model.body)
     device = use_device(request.device, threads=request.threads, seed=request.seed)
     environment = facts()
@@ -170,94 +217,94 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
     )
     described = describe(model)
     identity = identity_fields(plan, weights, described)
-    result_id = result_identity(identity)
-    warnings = find_warnings(plan, weights, mapping, environment)
-    for warning in warnings:
-        tell(warning)
+    return Prepared(
+        plan=plan,
+        weights=weights,
+        device=device,
+        model=model,
+        described=described,
+        mapping=mapping,
+        identity=identity,
+        result_id=result_identity(identity),
+        environment=environment,
+        warnings=find_warnings(plan, weights, mapping, environment),
+    )
 
-    benchsuite_kernels.reset_served()
-    folder = request.out / ".work" / f"{result_id[:24]}-{device.name.replace(':', '')}"
-    with PredictionParts(folder, result_id, mapping.category_ids) as parts:
-        if not request.resume and parts.finished():
-            tell(f"starting over: {parts.finished()} finished images are thrown away (--resume)")
-            parts.restart()
-        predict_all(
-            model,
-            opened,
-            plan.records,
-            parts,
-            batch_size=request.batch_size,
-            warmup=request.warmup,
-            device=device,
-            tell=tell,
-        )
-        served = benchsuite_kernels.served()
-        now = datetime.now(UTC)
-        run_id = new_run_id(plan.model.spec.name, opened.name, now)
-        with store.stage(run_id) as staging:
-            counts = parts.merge(
-                staging.path("predictions"),
-                staging.path("prediction_images"),
-                staging.path("throughput"),
-                run_id,
-            )
-            predictions = read_predictions(
-                staging.path("predictions"), staging.path("prediction_images")
-            )
-            scored = score(opened, predictions, plan.metrics, tell)
-            published = published_numbers(plan, weights)
-            values = {name: value for each in scored for name, value in each.named().items()}
-            row = {
-                "run_id": run_id,
-                "result_id": result_id,
-                "created": now,
-                "verb": "run",
-                "model": plan.model.spec.name,
-                "model_licence": plan.model.spec.licence,
-                "model_options": as_json(identity["model_options"]),
-                "recipe": plan.model.recipe.name if plan.model.recipe else None,
-                "weights_name": weights.name,
-                "weights_sha256": weights.sha256,
-                "weights_random": weights.random,
-                "parameters": described.get("parameters"),
-                "dataset": opened.name,
-                "split": opened.split,
-                "dataset_options": as_json(opened.options),
-                "annotation_sha256": identity["annotation_sha256"],
-                "images_sha256": identity["images_sha256"],
-                "n_images": len(plan.records),
-                "n_dataset_images": plan.n_dataset_images,
-                "partial": plan.partial,
-                "n_predictions": counts.instances,
-                "n_dropped": counts.dropped,
-                "category_map": as_json(mapping.to_json()),
-                "tasks": [each.spec.task for each in scored],
-                "evaluators": as_json({each.spec.name: each.evaluator for each in scored}),
-                "preprocessing": as_json(described.get("preprocessing", {})),
-                "precision": PRECISION,
-                "batch_size": request.batch_size,
-                "seed": request.seed,
-                "device": device.name,
-                "device_name": device.hardware,
-                "threads": device.threads,
-                "warmup": request.warmup,
-                "kernels": as_json(served),
-                "verdict": verdict(
-                    values,
-                    published,
-                    tolerance=plan.model.body.get("tolerance", TOLERANCE),
-                    random=weights.random,
-                    partial=plan.partial,
-                ),
-                "warnings": warnings,
-                "command": request.command,
-                "version": __version__,
-            }
-            recording = Recording(row, published, weights.to_json(), served, environment)
-            samples = pq.read_table(staging.path("throughput"))
-            outcome = record(staging, recording, scored, opened.dataset.categories, samples)
-        parts.discard()
-    return outcome
+
+def score_and_store(
+    ready: Prepared, parts: PredictionParts, store: Store, tell: Callable[[str], None]
+) -> Outcome:
+    """Score the finished predictions and put everything into the store, or nothing."""
+    plan, opened = ready.plan, ready.plan.opened
+    served = benchsuite_kernels.served()
+    now = datetime.now(UTC)
+    run_id = new_run_id(plan.model.spec.name, opened.name, now)
+    with store.stage(run_id) as staging:
+        instances, images = staging.path("predictions"), staging.path("prediction_images")
+        counts = parts.merge(instances, images, staging.path("throughput"), run_id)
+        scored = score(opened, read_predictions(instances, images), plan.metrics, tell)
+        published = published_numbers(plan, ready.weights)
+        row = {
+            "run_id": run_id,
+            "created": now,
+            "n_predictions": counts.instances,
+            "n_dropped": counts.dropped,
+            "kernels": as_json(served),
+            **run_row(ready, scored, published),
+        }
+        recording = Recording(row, published, ready.weights.to_json(), served, ready.environment)
+        samples = pq.read_table(staging.path("throughput"))
+        return record(staging, recording, scored, opened.dataset.categories, samples)
+
+
+def run_row(
+    ready: Prepared, scored: Sequence[Scored], published: Mapping[str, float]
+) -> dict[str, Any]:
+    """The row of ``schemas.RUNS``, but for what counts and names this one execution."""
+    plan, request, opened = ready.plan, ready.plan.request, ready.plan.opened
+    weights, device = ready.weights, ready.device
+    values = {name: value for each in scored for name, value in each.named().items()}
+    return {
+        "result_id": ready.result_id,
+        "verb": "run",
+        "model": plan.model.spec.name,
+        "model_licence": plan.model.spec.licence,
+        "model_options": as_json(ready.identity["model_options"]),
+        "recipe": plan.model.recipe.name if plan.model.recipe else None,
+        "weights_name": weights.name,
+        "weights_sha256": weights.sha256,
+        "weights_random": weights.random,
+        "parameters": ready.described.get("parameters"),
+        "dataset": opened.name,
+        "split": opened.split,
+        "dataset_options": as_json(opened.options),
+        "annotation_sha256": ready.identity["annotation_sha256"],
+        "images_sha256": ready.identity["images_sha256"],
+        "n_images": len(plan.records),
+        "n_dataset_images": plan.n_dataset_images,
+        "partial": plan.partial,
+        "category_map": as_json(ready.mapping.to_json()),
+        "tasks": [each.spec.task for each in scored],
+        "evaluators": as_json({each.spec.name: each.evaluator for each in scored}),
+        "preprocessing": as_json(ready.described.get("preprocessing", {})),
+        "precision": PRECISION,
+        "batch_size": request.batch_size,
+        "seed": request.seed,
+        "device": device.name,
+        "device_name": device.hardware,
+        "threads": device.threads,
+        "warmup": request.warmup,
+        "verdict": verdict(
+            values,
+            published,
+            tolerance=plan.model.body.get("tolerance", TOLERANCE),
+            random=weights.random,
+            partial=plan.partial,
+        ),
+        "warnings": list(ready.warnings),
+        "command": request.command,
+        "version": __version__,
+    }
 
 
 def model_categories(plan: RunPlan) -> tuple[Category, ...]:
@@ -274,11 +321,12 @@ def scored_categories(plan: RunPlan) -> tuple[Category, ...]:
 
 
 def published_numbers(plan: RunPlan, weights: Weights) -> Mapping[str, float]:
-    """The recipe's published numbers, where its own weights run on the dataset they are for."""
-    recipe = plan.model.recipe
-    if recipe is None or weights.name != recipe.name or recipe.dataset != plan.opened.spec.name:
+    """The recipe's published numbers, where its own weights run on the split they are for (the
+    first of its dataset)."""
+    recipe, opened = plan.model.recipe, plan.opened
+    if recipe is None or weights.name != recipe.name or recipe.dataset != opened.spec.name:
         return {}
-    return dict(recipe.published)
+    return dict(recipe.published) if opened.split == opened.spec.splits[0] else {}
 
 
 def identity_fields(

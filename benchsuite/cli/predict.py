@@ -65,7 +65,7 @@ class ImagesThenOverrides(click.Command):
 def predict(overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Run MODEL on images: one COCO results JSON an image, and a drawn picture beside it.
 
-    Scores are not cut off in the JSON; boxes are x, y, width, height in pixels of the original.
+    XX
     """
     from benchsuite.options import parse_overrides
     from benchsuite.prediction_files import PredictRequest, predict_files
