@@ -2,7 +2,8 @@
 
 The first detection of a file decides for all of them. If it has a box, a detection's area is its
 box's; else, if it has a mask, the mask's; else that of the box round its keypoints. Where a
-detection has no box, the one round its mask or keypoints serves.
+detection has no box, the one round its mask or keypoints serves. (So a file whose first detection
+has no box while others have one is to be matched whole: a shard of it may begin otherwise.)
 """
 
 from __future__ import annotations
