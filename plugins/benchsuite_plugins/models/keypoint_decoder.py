@@ -45,7 +45,8 @@ def decode_keypoints(logits: Tensor, boxes: Tensor) -> Tensor:
             total = (logits[rows] - peak[..., None, None]).exp().sum(dim=(2, 3))
             position = (torch.stack([x, y], dim=-1) + 0.5) * (extents / pixels)[rows, None]
             keypoints[rows, :, :2] = boxes[rows, None, :2] + position
-            keypoints[rows, :, 2] = 1 / total
+            # A peak so far above its cells that their sum vanishes still has a finite score.
+            keypoints[rows, :, 2] = 1 / total.clamp(min=torch.finfo(total.dtype).tiny)
     return keypoints
 
 
@@ -59,7 +60,7 @@ def _similar(pixels: Tensor, keypoint_count: int) -> Iterator[tuple[Tensor, int,
         pixels: (R, 2), width and height.
     """
     step = (2 * pixels.double().log2()).ceil().long()
-    kinds, kind = step.unique(dim=0, return_inverse=True)
+    kinds, kind = torch.unique(step, dim=0, return_inverse=True)
     order = kind.argsort(stable=True)
     groups = order.split(kind.bincount(minlength=len(kinds)).tolist())
     for rows, (wide, high) in zip(groups, kinds.tolist(), strict=True):

@@ -35,9 +35,9 @@ def detections_to_predictions(
     masks = None if detections.masks is None else detections.masks[kept]
     keypoints = None
     if detections.keypoints is not None:
-        position, score = detections.keypoints[kept].split((2, 1), dim=-1)
-        position = position * scale[image_index[kept], None, :2]
-        keypoints = torch.cat([position, score], dim=-1).cpu().numpy()
+        found = detections.keypoints[kept]
+        position = found[..., :2] * scale[image_index[kept], None, :2]
+        keypoints = torch.cat([position, found[..., 2:]], dim=-1).cpu().numpy()
     predictions, start = [], 0
     for count, (height, width) in zip(counts, original_sizes.long().tolist(), strict=True):
         rows = slice(start, start + count)

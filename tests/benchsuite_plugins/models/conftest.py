@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,3 +79,21 @@ def make_image() -> Callable[[int, int], Image]:
         return Image(ImageRecord(1, "noise.png", width, height), pixels)
 
     return make
+
+
+@pytest.fixture
+def published_state_dict(golden: Path) -> Callable[[str], tuple[dict[str, list[int]], set[str]]]:
+    """Of a published configuration: the shapes of all that its model saves, by name, and the names
+    of its parameters."""
+    file = golden.parent / "reference" / "state_dicts.json.gz"
+    if not file.is_file():
+        pytest.skip(f"no {file.name}")
+    published = json.loads(gzip.decompress(file.read_bytes()))
+
+    def read(config: str) -> tuple[dict[str, list[int]], set[str]]:
+        runs = published["sets"][published["shapes"][f"configs/{config}"]]
+        entries = [entry for first, n in runs for entry in published["entries"][first : first + n]]
+        shapes = {name: shape for name, shape, _ in entries}
+        return shapes, {name for name, _, is_buffer in entries if not is_buffer}
+
+    return read

@@ -19,6 +19,7 @@ FOLDERS = (
     "LVISv1_mask_rcnn_R_50_FPN",
     "Cityscapes_mask_rcnn_R_50_FPN",
     "new_baselines_mask_rcnn_R_50_FPN_LSJ",
+    "keypoint_rcnn_R_50_FPN",
     "retinanet_R_50_FPN",
     "retinanet_R_101_FPN",
     "fcos_R_50_FPN",
