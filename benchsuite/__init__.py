@@ -27,17 +27,20 @@ if TYPE_CHECKING:
     from benchsuite.protocols import (
         DatasetRequest,
         ModelRequest,
+        ParameterGroup,
         Predictions,
         Scores,
         Truth,
     )
     from benchsuite.records import RLE, Image, ImageRecord, PanopticMap, Prediction, Segment
+    from benchsuite.targets import Target
     from benchsuite.truth import build_truth
 
 _LAZY = {
     "hookimpl": "hookspecs",
     "DatasetRequest": "protocols",
     "ModelRequest": "protocols",
+    "ParameterGroup": "protocols",
     "Predictions": "protocols",
     "Scores": "protocols",
     "Truth": "protocols",
@@ -47,6 +50,7 @@ _LAZY = {
     "PanopticMap": "records",
     "Prediction": "records",
     "Segment": "records",
+    "Target": "targets",
     "build_truth": "truth",
 }
 
@@ -64,12 +68,14 @@ __all__ = [
     "ModelRequest",
     "ModelSpec",
     "PanopticMap",
+    "ParameterGroup",
     "Prediction",
     "Predictions",
     "RLE",
     "RecipeSpec",
     "Scores",
     "Segment",
+    "Target",
     "TransformSpec",
     "Truth",
     "__version__",

@@ -1,8 +1,8 @@
 """The version of the contract between the host and its plugins, and how it may change.
 
 The contract is: the hooks in ``benchsuite.hookspecs``, the specs in ``benchsuite.specs``, the
-protocols in ``benchsuite.protocols``, the records in ``benchsuite.records`` and the Arrow schemas
-in ``benchsuite.schemas``.
+protocols in ``benchsuite.protocols``, the records in ``benchsuite.records``, the training targets
+in ``benchsuite.targets`` and the Arrow schemas in ``benchsuite.schemas``.
 
 Policy
 ------
@@ -15,11 +15,15 @@ The version is ``(major, minor)``.
 * A plugin module may state the version it was written for as ``BENCHSUITE_CONTRACT = (1, 0)``.
   The host takes a plugin of its own major version and of its own or a lower minor one; any other
   plugin is listed with that reason and not used. A plugin that states nothing is taken as (1, 0).
+
+History
+-------
+* (1, 1): models may train (``TrainableModel``, ``ParameterGroup``, ``Target``).
 """
 
 from __future__ import annotations
 
-CONTRACT_VERSION: tuple[int, int] = (1, 0)
+CONTRACT_VERSION: tuple[int, int] = (1, 1)
 
 
 def accepts(wanted: tuple[int, int]) -> bool:

@@ -11,8 +11,11 @@ from benchsuite.specs import Category, KeypointLayout
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from torch import Tensor
+    from torch.nn import Parameter
 
     from benchsuite.records import Image, ImageRecord, Prediction
+    from benchsuite.targets import Target
 
 
 # --- models -----------------------------------------------------------------------------------
@@ -70,6 +73,37 @@ class DescribedModel(Protocol):
     """
 
     def describe(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParameterGroup:
+    """Parameters that an optimiser treats alike.
+
+    Attributes:
+        parameters: each trainable parameter of a model lies in exactly one of its groups.
+        lr_factor: what the recipe's learning rate is multiplied by (layer-wise decay).
+        weight_decay_factor: what its weight decay is multiplied by; 0 for normalisation layers.
+    """
+
+    parameters: tuple[Parameter, ...]
+    lr_factor: float = 1.0
+    weight_decay_factor: float = 1.0
+
+
+@runtime_checkable
+class TrainableModel(Protocol):
+    """A model that a trainer which knows no model can train.
+
+    ``losses`` sees images at the size they have: a recipe's transforms resize, flip and crop them
+    together with their targets, and the model only normalises and pads. It returns every term
+    already weighted, a scalar each, on the model's device; the trainer sums them and goes backward.
+    Whether the model is in training mode is the trainer's business (``model.train()``).
+    """
+
+    def losses(
+        self, images: Sequence[Image], targets: Sequence[Target]
+    ) -> Mapping[str, Tensor]: ...
+    def parameter_groups(self) -> Sequence[ParameterGroup]: ...
 
 
 # --- datasets ---------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ image too. Numpy only: nothing here imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from benchsuite.array_fields import array_field
 from benchsuite.errors import ContractError
 
 
@@ -118,12 +118,14 @@ class Prediction:
     panoptic: PanopticMap | None = None
 
     def __post_init__(self) -> None:
-        self.boxes = _array("boxes", self.boxes, np.float32, (-1, 4))
+        self.boxes = array_field("Prediction", "boxes", self.boxes, np.float32, (-1, 4))
         n = len(self.boxes)
-        self.scores = _array("scores", self.scores, np.float32, (n,))
-        self.labels = _array("labels", self.labels, np.int64, (n,))
+        self.scores = array_field("Prediction", "scores", self.scores, np.float32, (n,))
+        self.labels = array_field("Prediction", "labels", self.labels, np.int64, (n,))
         if self.keypoints is not None:
-            self.keypoints = _array("keypoints", self.keypoints, np.float32, (n, -1, 3))
+            self.keypoints = array_field(
+                "Prediction", "keypoints", self.keypoints, np.float32, (n, -1, 3)
+            )
         if self.masks is not None and len(self.masks) != n:
             raise ContractError(f"Prediction.masks has {len(self.masks)} masks for {n} boxes")
         if np.isnan(self.scores).any():
@@ -133,21 +135,3 @@ class Prediction:
 
     def __len__(self) -> int:
         return len(self.boxes)
-
-
-def _array(name: str, value: ArrayLike, dtype: Any, shape: Sequence[int]) -> NDArray[Any]:
-    try:
-        array = np.asarray(value, dtype=dtype)
-        if array.size == 0:
-            array = array.reshape(
-                [0 if size == -1 and i == 0 else max(size, 0) for i, size in enumerate(shape)]
-            )
-    except (TypeError, ValueError) as error:
-        raise ContractError(f"Prediction.{name} is not numeric: {error}") from None
-    fits = array.ndim == len(shape) and all(
-        want in (-1, have) for want, have in zip(shape, array.shape)
-    )
-    if not fits:
-        want = ", ".join("any" if size == -1 else str(size) for size in shape)
-        raise ContractError(f"Prediction.{name} has shape {array.shape}, expected ({want})")
-    return array
