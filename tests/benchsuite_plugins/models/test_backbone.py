@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
+from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool, LastLevelP6P7
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d
 from benchsuite_plugins.models.options import FPNOptions, ResNetOptions
@@ -117,3 +117,24 @@ def test_network_part_exports_with_dynamic_shapes() -> None:
     x = torch.randn(1, 3, 96, 224)
     for name, level in exported.module()(x).items():
         torch.testing.assert_close(level, fpn(x)[name])
+
+
+@pytest.mark.parametrize(("source", "channels"), [("res5", 128), ("p5", 8)])
+def test_p6_and_p7_are_made_of_what_they_are_told(source: str, channels: int) -> None:
+    options = FPNOptions(in_features=("res3", "res4", "res5"), out_channels=8)
+    fpn = FPN(ResNet(NARROW), options, LastLevelP6P7(channels, 8, source))
+    assert fpn.strides == {"p3": 8, "p4": 16, "p5": 32, "p6": 64, "p7": 128}
+    pixels = torch.randn(1, 3, 160, 96)
+    with torch.no_grad():
+        levels, bottom_up = fpn(pixels), fpn.bottom_up(pixels)
+        p6 = fpn.top_block.p6({**bottom_up, **levels}[source])
+        assert (p6 < 0).any()
+        torch.testing.assert_close(levels["p6"], p6)
+        torch.testing.assert_close(levels["p7"], fpn.top_block.p7(p6.clamp(min=0)))
+    assert levels["p6"].shape == (1, 8, 3, 2) and levels["p7"].shape == (1, 8, 2, 1)
+
+
+def test_a_top_block_on_a_map_that_there_is_not() -> None:
+    options = FPNOptions(in_features=("res3", "res4"), out_channels=8)
+    with pytest.raises(UsageError, match="p5"):
+        FPN(ResNet(NARROW), options, LastLevelP6P7(8, 8, "p5"))
