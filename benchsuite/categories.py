@@ -59,6 +59,13 @@ def map_categories(model: Sequence[Category], dataset: Sequence[Category]) -> Ca
     )
 
 
+def scored_categories(categories: Sequence[Category], tasks: Sequence[str]) -> tuple[Category, ...]:
+    """The categories of a dataset that some tasks score: stuff only where there are maps."""
+    if {"semantic", "panoptic"} & set(tasks):
+        return tuple(categories)
+    return tuple(category for category in categories if category.isthing)
+
+
 def _plain(name: str) -> str:
     return " ".join(name.split()).casefold()
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.errors import ContractError, InterruptedRun
 from benchsuite.progress import progress
 from benchsuite.protocols import DescribedModel, Model, ModelRequest
-from benchsuite.resolve import OpenedDataset, ResolvedModel, keypoint_layout, use
+from benchsuite.resolve import OpenedDataset, ResolvedModel, use
 from benchsuite.throughput import timed_predict
 
 if TYPE_CHECKING:
     from benchsuite.devices import Device
     from benchsuite.predictions.parts import PredictionParts
     from benchsuite.records import ImageRecord
-    from benchsuite.specs import Category
+    from benchsuite.specs import Category, KeypointLayout
 
 
 def build_model(
@@ -32,7 +32,7 @@ def build_model(
     weights: Path | None,
     device: Device,
     seed: int,
-    opened: OpenedDataset | None = None,
+    keypoints: KeypointLayout | None = None,
 ) -> Model:
     """Call the model's factory.
 
@@ -46,7 +46,7 @@ def build_model(
         weights=weights,
         device=device.name,
         seed=seed,
-        keypoints=keypoint_layout(opened) if opened else None,
+        keypoints=keypoints,
     )
     model = use(spec.factory, f"model {spec.name!r}")(request)
     if not isinstance(model, Model):

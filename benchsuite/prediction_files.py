@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchsuite.categories import scored_categories
 from benchsuite.errors import DataMissingError, InputError, UsageError
 from benchsuite.inference import build_model
 from benchsuite.progress import progress
-from benchsuite.resolve import ResolvedModel, open_dataset, resolve_model
+from benchsuite.resolve import ResolvedModel, keypoint_layout, open_dataset, resolve_model
 from benchsuite.weights import resolve_weights
 
 if TYPE_CHECKING:
     from benchsuite.records import Image
-    from benchsuite.specs import Category
+    from benchsuite.specs import Category, KeypointLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,18 @@ def predict_files(request: PredictRequest, tell: Callable[[str], None]) -> dict[
         weights=request.weights,
         overrides=request.overrides.get("model"),
     )
-    categories = _categories(resolved, request)
+    categories, layout = _meaning(resolved, request)
     weights = resolve_weights(request.weights, resolved.recipe, resolved.body)
     if weights.random:
         tell("random weights, the predictions mean nothing: give trained ones with --weights")
     device = use_device(request.device, threads=request.threads, seed=request.seed)
     model = build_model(
-        resolved, categories, weights=weights.path, device=device, seed=request.seed
+        resolved,
+        categories,
+        weights=weights.path,
+        device=device,
+        seed=request.seed,
+        keypoints=layout,
     )
     request.out.mkdir(parents=True, exist_ok=True)
     written = []
@@ -71,7 +77,11 @@ def predict_files(request: PredictRequest, tell: Callable[[str], None]) -> dict[
             _, instances = rows(image.record, prediction, [c.id for c in categories], 0)
             target = request.out / names[path]
             picture = draw_prediction(
-                image, prediction, categories, minimum_score=request.draw_above
+                image,
+                prediction,
+                categories,
+                minimum_score=request.draw_above,
+                keypoints=layout,
             )
             picture_path = target.with_name(target.name + ".png")
             picture.save(picture_path)
@@ -146,17 +156,23 @@ def _published_on(model: str) -> str:
     return ""
 
 
-def _categories(resolved: ResolvedModel, request: PredictRequest) -> Sequence[Category]:
-    if request.dataset is not None:
-        return open_dataset(request.dataset).dataset.categories
-    if resolved.categories is None and resolved.recipe is not None:
-        return open_dataset(resolved.recipe.dataset).dataset.categories
-    if resolved.categories is None:
-        raise UsageError(
-            f"nobody says what the labels of {request.model!r} mean: name a dataset that has them "
-            "(--categories NAME|FILE)"
-        )
-    return resolved.categories
+def _meaning(
+    resolved: ResolvedModel, request: PredictRequest
+) -> tuple[Sequence[Category], KeypointLayout | None]:
+    """What labels and keypoints mean: what the model states, else what a dataset has."""
+    named = request.dataset
+    if named is None and resolved.recipe is not None and resolved.categories is None:
+        named = resolved.recipe.dataset
+    if named is None:
+        if resolved.categories is None:
+            raise UsageError(
+                f"nobody says what the labels of {request.model!r} mean: name a dataset that has "
+                "them (--categories NAME|FILE)"
+            )
+        return resolved.categories, None
+    opened = open_dataset(named, tasks=resolved.spec.tasks)
+    scored = scored_categories(opened.dataset.categories, resolved.spec.tasks)
+    return resolved.categories or scored, keypoint_layout(opened)
 
 
 def _instance(row: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import benchsuite_kernels
 import pyarrow.parquet as pq
 
 from benchsuite._version import __version__
-from benchsuite.categories import CategoryMap, map_categories
+from benchsuite.categories import CategoryMap, map_categories, scored_categories
 from benchsuite.devices import Device, use_device
 from benchsuite.environment import facts
 from benchsuite.errors import UsageError
@@ -32,6 +32,7 @@ from benchsuite.resolve import (
     ResolvedMetric,
     ResolvedModel,
     find_dataset,
+    keypoint_layout,
     open_dataset,
     resolve_metrics,
     resolve_model,
@@ -43,7 +44,6 @@ from benchsuite.weights import Weights, resolve_weights
 
 if TYPE_CHECKING:
     from benchsuite.records import ImageRecord
-    from benchsuite.specs import Category
 
 PRECISION = "fp32"
 BYTES_PER_IMAGE = 64 * 1024
@@ -205,15 +205,16 @@ def prepare(plan: RunPlan) -> Prepared:
     weights = resolve_weights(request.weights, plan.model.recipe, plan.model.body)
     device = use_device(request.device, threads=request.threads, seed=request.seed)
     environment = facts()
-    categories = model_categories(plan)
-    mapping = map_categories(categories, scored_categories(plan))
+    scored = scored_categories(opened.dataset.categories, plan.tasks)
+    categories = plan.model.categories or scored
+    mapping = map_categories(categories, scored)
     model = build_model(
         plan.model,
         categories,
         weights=weights.path,
         device=device,
         seed=request.seed,
-        opened=opened,
+        keypoints=keypoint_layout(opened),
     )
     described = describe(model)
     identity = identity_fields(plan, weights, described)
@@ -305,19 +306,6 @@ def run_row(
         "command": request.command,
         "version": __version__,
     }
-
-
-def model_categories(plan: RunPlan) -> tuple[Category, ...]:
-    """What the labels mean: what recipe or model states, else what is scored."""
-    return plan.model.categories or scored_categories(plan)
-
-
-def scored_categories(plan: RunPlan) -> tuple[Category, ...]:
-    """The dataset's categories that the shared tasks score: stuff only where maps are."""
-    categories = plan.opened.dataset.categories
-    if {"semantic", "panoptic"} & set(plan.tasks):
-        return categories
-    return tuple(category for category in categories if category.isthing)
 
 
 def published_numbers(plan: RunPlan, weights: Weights) -> Mapping[str, float]:
