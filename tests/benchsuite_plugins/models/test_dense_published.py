@@ -1,4 +1,4 @@
-"""Dense detectors against what Detectron2's published configurations say: names, shapes, settings."""
+"""Dense detectors against Detectron2's published configurations: names, shapes, settings."""
 
 from __future__ import annotations
 
