@@ -23,6 +23,7 @@ from benchsuite.specs import (
 )
 
 if TYPE_CHECKING:
+    from benchsuite.columns.truth import build_truth
     from benchsuite.hookspecs import hookimpl
     from benchsuite.protocols import (
         DatasetRequest,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     )
     from benchsuite.records import RLE, Image, ImageRecord, PanopticMap, Prediction, Segment
     from benchsuite.targets import Target
-    from benchsuite.truth import build_truth
 
 _LAZY = {
     "hookimpl": "hookspecs",
@@ -51,7 +51,7 @@ _LAZY = {
     "Prediction": "records",
     "Segment": "records",
     "Target": "targets",
-    "build_truth": "truth",
+    "build_truth": "columns.truth",
 }
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchsuite import schemas
 from benchsuite._version import __version__
-from benchsuite.coco_results import read_coco_results
+from benchsuite.columns.coco_results import read_coco_results
 from benchsuite.environment import facts
 from benchsuite.errors import DataMissingError, UsageError
 from benchsuite.recording import Recording, as_json, image_list_sha256, record
@@ -76,7 +76,7 @@ def evaluate_file(request: EvalRequest, tell: Callable[[str], None]) -> Outcome:
     records = dataset.images()
     tell(f"reading {request.predictions} ({size / 1e6:.1f} MB)")
     predictions = read_coco_results(request.predictions, records, dataset.categories, request.task)
-    scored = score(opened, predictions, metrics, tell)
+    scored = score(opened, lambda _: predictions, metrics, tell)
     predictions_sha256 = sha256(request.predictions.read_bytes()).hexdigest()
     evaluators = {each.spec.name: each.evaluator for each in scored}
     images_sha256 = image_list_sha256(records)

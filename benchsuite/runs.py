@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from benchsuite._version import __version__
 from benchsuite.categories import CategoryMap, map_categories, scored_categories
+from benchsuite.columns.coco_results import as_results
 from benchsuite.devices import Device, use_device
 from benchsuite.environment import facts
 from benchsuite.errors import UsageError
@@ -243,7 +244,10 @@ def score_and_store(
     with store.stage(run_id) as staging:
         instances, images = staging.path("predictions"), staging.path("prediction_images")
         counts = parts.merge(instances, images, staging.path("throughput"), run_id)
-        scored = score(opened, read_predictions(instances, images), plan.metrics, tell)
+        predictions = read_predictions(instances, images)
+        # Each task is scored as if its results file alone had been handed in: a mask's detection
+        # has the area of its mask, not that of a box that stands beside it.
+        scored = score(opened, lambda task: as_results(predictions, task), plan.metrics, tell)
         published = published_numbers(plan, ready.weights)
         row = {
             "run_id": run_id,

@@ -33,17 +33,21 @@ class Scored:
 
 def score(
     opened: OpenedDataset,
-    predictions: Predictions,
+    predictions: Callable[[str], Predictions],
     metrics: Sequence[ResolvedMetric],
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Scored]:
-    """Score the images that were run (those with a row in ``predictions.images``)."""
+    """Score the images that were run (those with a row in ``predictions.images``).
+
+    Args:
+        predictions: task to what is scored for it.
+    """
     scored = []
     for resolved in metrics:
         spec, metric = resolved.spec, resolved.metric
         tell(f"scoring {spec.task} with {metric.evaluator}")
         truth = opened.dataset.truth(spec.task)
-        matches = metric.match(truth, predictions)
+        matches = metric.match(truth, predictions(spec.task))
         if "image_id" not in matches.column_names:
             raise ContractError(f"metric {spec.name!r}: match() returned no column image_id")
         scored.append(Scored(spec, metric.evaluator, metric.accumulate(matches)))

@@ -17,13 +17,13 @@ import pyarrow as pa
 from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
+from benchsuite.columns.tables import box_array, filled_table, rle_array
 from benchsuite.errors import ContractError, DataMissingError
 from benchsuite.predictions.maps import convert_panoptic, convert_semantic
 from benchsuite.protocols import Predictions
 from benchsuite.records import RLE, ImageRecord, Prediction
 from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
 from benchsuite.store.parquet_file import read_parquet
-from benchsuite.tables import box_array, filled_table, rle_array
 
 
 @dataclass(frozen=True, slots=True, eq=False)

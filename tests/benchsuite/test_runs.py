@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,8 +17,10 @@ from benchsuite import (
     DatasetSpec,
     Image,
     ImageRecord,
+    MetricSpec,
     ModelSpec,
     Prediction,
+    Scores,
     build_truth,
     plugins,
     resolve,
@@ -200,6 +203,36 @@ def test_a_nan_score_stores_nothing(request_):
     with pytest.raises(ContractError, match="NaN"):
         execute(plan_run(request_), silent)
     assert Store(request_.out).runs().num_rows == 0
+
+
+class Watcher:
+    """A metric that looks at what it is given."""
+
+    evaluator = "watcher 1"
+
+    def match(self, truth, predictions):
+        nulls = predictions.instances["bbox"].null_count
+        return pa.table({"image_id": predictions.images["image_id"]}).append_column(
+            "nulls", pa.array([nulls] * predictions.images.num_rows)
+        )
+
+    def accumulate(self, matches, image_weights=None):
+        return Scores({"nulls": float(matches["nulls"][0].as_py())})
+
+
+def test_masks_are_scored_without_the_boxes_beside_them(request_, registered, monkeypatch):
+    """Else the area of a detection would be its box's, where COCO takes the mask's."""
+    sys.modules["corridor_fixture"].Watcher = Watcher  # type: ignore[attr-defined]
+    monkeypatch.setattr(Squares, "tasks", ("bbox", "segm"))
+    for task in ("bbox", "segm"):
+        name = f"watch_{task}"
+        registered.metrics[name] = MetricSpec(
+            name, task=task, factory="corridor_fixture:Watcher", primary="nulls"
+        )
+    watched = replace(request_, metrics=("watch_bbox", "watch_segm"))
+    outcome = execute(plan_run(watched), silent)
+    assert outcome.metrics["bbox/nulls"] == 0
+    assert outcome.metrics["segm/nulls"] == len(SIZES)
 
 
 def test_categories_without_a_common_name(request_, registered):

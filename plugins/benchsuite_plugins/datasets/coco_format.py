@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchsuite.columns.json_file import JsonFile
+from benchsuite.columns.truth import TruthColumns
 from benchsuite.errors import InputError, UsageError
-from benchsuite.json_file import JsonFile
 from benchsuite.protocols import Dataset, DatasetRequest, Truth
 from benchsuite.records import Image, ImageRecord
 from benchsuite.specs import Category, KeypointLayout
-from benchsuite.truth import TruthColumns
 from benchsuite_plugins.datasets.image_folder import ImageFolder
 from benchsuite_plugins.datasets.keypoint_categories import keypoint_layout
 from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations

@@ -9,15 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from benchsuite.columns.json_file import JsonFile
+from benchsuite.columns.record_list import RecordList
+from benchsuite.columns.tables import filled_table, image_columns
+from benchsuite.columns.truth import read_categories
 from benchsuite.errors import DataMissingError, InputError
-from benchsuite.json_file import JsonFile
 from benchsuite.protocols import Truth
-from benchsuite.record_list import RecordList
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category
-from benchsuite.tables import filled_table, image_columns
-from benchsuite.truth import read_categories
 
 
 class PanopticAnnotations:

@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from benchsuite.coco_results import read_coco_results
+from benchsuite.columns.coco_results import read_coco_results
 from benchsuite.protocols import Metric, Predictions, Truth
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category, KeypointLayout
-from benchsuite.truth import build_truth
+from benchsuite.columns.truth import build_truth
 
 SIDE = 128
 """Height and width of the generated images: room for objects of all three sizes."""

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.record_list import RecordList, number_list
+from benchsuite.columns.record_list import RecordList, number_list
 
 _NUMBERS = pa.list_(pa.float64())
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from benchsuite.columns.json_file import json_type
 from benchsuite.errors import InputError
-from benchsuite.json_file import json_type
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
-from benchsuite.record_list import RecordList, integer, number_list, shown
+from benchsuite.columns.record_list import RecordList, integer, number_list, shown
 
 MAX_COORDINATE = 1e5
 """Largest absolute polygon coordinate that is taken, in pixels: rasterising costs memory in

@@ -10,14 +10,14 @@ import pyarrow as pa
 from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
-from benchsuite.keypoint_column import KeypointColumn
+from benchsuite.columns.keypoint_column import KeypointColumn
+from benchsuite.columns.record_list import RecordList
+from benchsuite.columns.segmentation_column import SegmentationColumn
+from benchsuite.columns.tables import box_array, filled_table, image_columns, rle_array
 from benchsuite.protocols import Truth
-from benchsuite.record_list import RecordList
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
-from benchsuite.segmentation_column import SegmentationColumn
 from benchsuite.specs import Category, KeypointLayout
-from benchsuite.tables import box_array, filled_table, image_columns, rle_array
 
 
 def build_truth(

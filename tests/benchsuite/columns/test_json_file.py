@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from benchsuite.columns.json_file import JsonFile
 from benchsuite.errors import DataMissingError, InputError
-from benchsuite.json_file import JsonFile
 
 
 def written(folder: Path, data: bytes) -> Path:

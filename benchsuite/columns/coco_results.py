@@ -13,16 +13,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchsuite.columns.json_file import JsonFile, json_type
+from benchsuite.columns.keypoint_column import KeypointColumn
+from benchsuite.columns.record_list import RecordList
+from benchsuite.columns.segmentation_column import SegmentationColumn
+from benchsuite.columns.tables import box_array, filled_table, image_columns, rle_array
 from benchsuite.errors import ContractError, InputError
-from benchsuite.json_file import JsonFile, json_type
-from benchsuite.keypoint_column import KeypointColumn
 from benchsuite.protocols import Predictions
-from benchsuite.record_list import RecordList
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
-from benchsuite.segmentation_column import SegmentationColumn
 from benchsuite.specs import Category
-from benchsuite.tables import box_array, filled_table, image_columns, rle_array
 
 FIELDS = {"bbox": "bbox", "segm": "segmentation", "keypoints": "keypoints"}
 """Task to the field of a results file that it is scored by."""
@@ -134,14 +134,24 @@ def _extra_fields(records: Sequence[dict[str, Any]]) -> pa.Array[Any] | None:
     return pa.array([json.dumps(extra) if extra else None for extra in extras], pa.string())
 
 
+RESULT_FIELDS = {
+    "bbox": {"bbox"},
+    "segm": {"segmentation"},
+    "keypoints": {"bbox", "keypoints"},
+}
+"""Task to the columns that a results file of it holds."""
+
+
 def as_results(predictions: Predictions, task: str) -> Predictions:
     """A model's predictions as a COCO results file of one task holds them.
 
     Such a file has masks alone for ``segm`` (so that a detection's area is its mask's: Detectron2's
     convention, and that of the COCO challenge), boxes alone for ``bbox``, and both boxes and
-    keypoints for ``keypoints``.
+    keypoints for ``keypoints``. For a task without such a file the predictions stay as they are.
     """
-    kept = {"bbox": {"bbox"}, "segm": {"segmentation"}, "keypoints": {"bbox", "keypoints"}}[task]
+    kept = RESULT_FIELDS.get(task)
+    if kept is None:
+        return predictions
     instances = predictions.instances
     for name in set(FIELDS.values()) - kept:
         field = PREDICTION_INSTANCES.field(name)
