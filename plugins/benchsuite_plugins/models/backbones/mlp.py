@@ -15,4 +15,5 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden_channels, channels)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))
+        out: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
+        return out

@@ -13,4 +13,5 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, embed_dim, kernel_size, stride=stride, padding=padding)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.proj(images).permute(0, 2, 3, 1)
+        patches: Tensor = self.proj(images)
+        return patches.permute(0, 2, 3, 1)

@@ -25,12 +25,14 @@ def attend(query: Tensor, key: Tensor, value: Tensor, table_h: Tensor, table_w: 
     rows = _embeddings(table_h, height, key.shape[1])
     columns = _embeddings(table_w, width, key.shape[2])
     # The positions meet the query as it is, not divided by sqrt(C) as for the keys.
-    row_bias = torch.einsum("mhwc,hkc->mhwk", query, rows)
-    column_bias = torch.einsum("mhwc,wkc->mhwk", query, columns)
+    row_bias = query @ rows.transpose(1, 2)
+    column_bias = (query.transpose(1, 2) @ columns.transpose(1, 2)).transpose(1, 2)
     bias = row_bias[..., :, None] + column_bias[..., None, :]
     attended = F.scaled_dot_product_attention(
-        *(tokens.flatten(1, 2)[:, None] for tokens in (query, key, value)),
-        attn_mask=bias.flatten(1, 2).flatten(2)[:, None].to(query.dtype),
+        query.flatten(1, 2)[:, None],
+        key.flatten(1, 2)[:, None],
+        value.flatten(1, 2)[:, None],
+        attn_mask=bias.flatten(3, 4).flatten(1, 2)[:, None].to(query.dtype),
     )
     return attended.reshape(maps, height, width, channels)
 
@@ -42,13 +44,13 @@ def _embeddings(table: Tensor, queries: int, keys: int) -> Tensor:
     truncated, in the order of operations that the published weights were trained with: where
     sides do not divide each other, another order gives other neighbours.
     """
-    longer = torch.sym_max(queries, keys)
+    distances = 2 * max(queries, keys) - 1
     # Interpolated even where nothing changes by it, as a condition on the size would hold an
     # exported program to one size.
-    table = F.interpolate(table.T[None], size=2 * longer - 1, mode="linear")[0].T
-    query_step = torch.sym_max(keys / queries, 1.0)
-    key_step = torch.sym_max(queries / keys, 1.0)
+    table = F.interpolate(table.T[None], size=distances, mode="linear")[0].T
+    query_step = max(keys / queries, 1.0)
+    key_step = max(queries / keys, 1.0)
     query_positions = torch.arange(queries, device=table.device)[:, None] * query_step
     key_positions = torch.arange(keys, device=table.device)[None, :] * key_step
-    distances = (query_positions - key_positions) + (keys - 1) * key_step
-    return table[distances.long()]
+    distance = (query_positions - key_positions) + (keys - 1) * key_step
+    return table[distance.long()]

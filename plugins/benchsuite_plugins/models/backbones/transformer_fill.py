@@ -6,8 +6,8 @@ from torch import nn
 
 
 def transformer_fill(module: nn.Module) -> None:
-    """Draw every linear layer's weight below ``module`` from a normal distribution of standard
-    deviation 0.02, cut off at two; biases become zero."""
+    """Draw the weight of every linear layer in ``module`` from a normal distribution of standard
+    deviation 0.02; biases become zero."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.02)

@@ -1,4 +1,8 @@
-"""Maps of tokens as square windows, and back."""
+"""Maps of tokens as square windows, and back.
+
+No step here depends on whether the windows happen to fit: a program that is exported with dynamic
+height and width holds for all maps of at least two windows along each side.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +22,36 @@ def partition_windows(tokens: Tensor, size: int) -> Tensor:
     """
     batch, height, width, channels = tokens.shape
     rows, columns = -(-height // size), -(-width // size)
-    # Padded even where nothing is missing: a condition on the size would hold an exported program
-    # to sizes of one kind.
-    tokens = F.pad(tokens, (0, 0, 0, columns * size - width, 0, rows * size - height))
+    tokens = pad_or_crop(tokens, rows * size, columns * size)
     windows = tokens.reshape(batch, rows, size, columns, size, channels).transpose(2, 3)
     return windows.reshape(batch * rows * columns, size, size, channels)
 
 
-def merge_windows(windows: Tensor, shape: tuple[int, int, int]) -> Tensor:
+def merge_windows(windows: Tensor, batch: int, height: int, width: int) -> Tensor:
     """Undo ``partition_windows``.
 
     Args:
         windows: (N * rows * columns, size, size, C).
-        shape: N, H and W of the maps; what was filled in beyond H and W is dropped.
+        batch, height, width: N, H and W of the maps; what was filled in beyond is dropped.
 
     Returns:
         (N, H, W, C).
     """
-    batch, height, width = shape
     size, channels = windows.shape[1], windows.shape[3]
     rows, columns = -(-height // size), -(-width // size)
     tokens = windows.reshape(batch, rows, columns, size, size, channels).transpose(2, 3)
     tokens = tokens.reshape(batch, rows * size, columns * size, channels)
-    return tokens[:, :height, :width]
+    return pad_or_crop(tokens, height, width)
+
+
+def pad_or_crop(tokens: Tensor, height: int, width: int) -> Tensor:
+    """Fill maps with zeros, or cut them, on the right and at the bottom.
+
+    Args:
+        tokens: (N, H, W, C).
+
+    Returns:
+        (N, height, width, C), contiguous, a copy even where nothing changes: the strides of a
+        slice would differ between maps that are cut and maps that are not.
+    """
+    return F.pad(tokens, (0, 0, 0, width - tokens.shape[2], 0, height - tokens.shape[1]))
