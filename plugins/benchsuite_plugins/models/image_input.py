@@ -44,12 +44,27 @@ class ImageInput:
         self.size_divisibility = size_divisibility
 
     def __call__(self, images: Sequence[Image], device: torch.device) -> ImageBatch:
-        """The batch, on ``device``.
+        """The batch, on ``device``, resized as for inference.
 
         Args:
             images: at least one.
         """
-        resized = [self.resize(image.pixels) for image in images]
+        return self._batch([self.resize(image.pixels) for image in images], images, device)
+
+    def without_resize(self, images: Sequence[Image], device: torch.device) -> ImageBatch:
+        """The batch, on ``device``, of images that have the size the network shall see.
+
+        Args:
+            images: at least one.
+        """
+        return self._batch([self._reorder(image.pixels) for image in images], images, device)
+
+    def _batch(
+        self,
+        resized: Sequence[NDArray[np.uint8]],
+        images: Sequence[Image],
+        device: torch.device,
+    ) -> ImageBatch:
         height, width = (
             -(-max(pixels.shape[axis] for pixels in resized) // self.size_divisibility)
             * self.size_divisibility
@@ -76,10 +91,11 @@ class ImageInput:
             self.options.max_size_test,
         )
         image = PIL.Image.fromarray(np.ascontiguousarray(pixels))
-        resized = np.array(image.resize((width, height), PIL.Image.Resampling.BILINEAR))
-        if self.options.format == "BGR":
-            resized = np.ascontiguousarray(resized[:, :, ::-1])
-        return resized
+        return self._reorder(np.array(image.resize((width, height), PIL.Image.Resampling.BILINEAR)))
+
+    def _reorder(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """RGB to the network's channel order."""
+        return np.ascontiguousarray(pixels[:, :, ::-1] if self.options.format == "BGR" else pixels)
 
     def describe(self) -> Mapping[str, Any]:
         """What a result depends on, as JSON-able values."""

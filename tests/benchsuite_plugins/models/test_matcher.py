@@ -1,0 +1,109 @@
+"""Matches against overlaps written by hand, and against torchvision's matcher."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from benchsuite_plugins.models.match_anchors import match_anchors
+from benchsuite_plugins.models.matcher import Matcher
+from benchsuite_plugins.models.pairwise_iou import pairwise_iou
+from benchsuite_plugins.models.target_batch import collate_targets
+from torchvision.models.detection._utils import Matcher as TorchvisionMatcher
+from torchvision.ops import box_iou
+
+from benchsuite.errors import ContractError, UsageError
+from benchsuite.targets import Target
+
+RPN = Matcher((0.3, 0.7), (0, -1, 1), low_quality_matches=True)
+
+
+def test_a_threshold_belongs_to_the_label_above_it() -> None:
+    overlaps = torch.tensor([[0.29, 0.3, 0.69, 0.7, 1.0]])
+    matched, labels = RPN(overlaps)
+    assert matched.tolist() == [0] * 5
+    assert labels.tolist() == [0, -1, -1, 1, 1]
+
+
+def test_every_object_has_what_overlaps_it_most_ties_included() -> None:
+    overlaps = torch.tensor([[0.9, 0.1, 0.2, 0.2], [0.0, 0.05, 0.1, 0.0]])
+    matched, labels = RPN(overlaps)
+    # Column 2 is nearest to the second object, though it overlaps the first one more.
+    assert matched.tolist() == [0, 0, 0, 0]
+    assert labels.tolist() == [1, 0, 1, 0]
+    tied = torch.tensor([[0.2, 0.1, 0.2]])
+    assert RPN(tied)[1].tolist() == [1, 0, 1]
+    assert Matcher((0.5,), (0, 1), False)(tied)[1].tolist() == [0, 0, 0]
+
+
+def test_an_object_that_overlaps_nothing_makes_nothing_positive() -> None:
+    assert RPN(torch.zeros(1, 3))[1].tolist() == [0, 0, 0]
+
+
+def test_without_objects_all_is_background() -> None:
+    matched, labels = RPN(torch.zeros(0, 3))
+    assert matched.tolist() == [0, 0, 0]
+    assert labels.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_as_torchvision_matches(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    corner = torch.rand((60, 2), generator=generator) * 50
+    boxes = torch.cat([corner, corner + 5 + torch.rand((60, 2), generator=generator) * 40], dim=1)
+    overlaps = pairwise_iou(boxes[:7], boxes[7:])
+    torch.testing.assert_close(overlaps, box_iou(boxes[:7], boxes[7:]))
+    theirs = TorchvisionMatcher(0.7, 0.3, allow_low_quality_matches=True)(overlaps)
+    matched, labels = RPN(overlaps)
+    assert (labels == 1).any() and (labels == -1).any() and (labels == 0).any()
+    # -1: below the low threshold; -2: between the two.
+    assert torch.equal(theirs == -1, labels == 0)
+    assert torch.equal(theirs == -2, labels == -1)
+    assert torch.equal(theirs[labels == 1], matched[labels == 1])
+
+
+def test_boxes_without_extent_overlap_nothing() -> None:
+    boxes = torch.tensor([[1.0, 1, 1, 1], [0, 0, 2, 2]])
+    assert pairwise_iou(boxes, boxes).tolist() == [[0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "labels"),
+    [((0.5,), (0,)), ((0.5,), (0, 2)), ((0.7, 0.3), (0, -1, 1)), ((), (0,))],
+)
+def test_thresholds_that_make_no_sense(
+    thresholds: tuple[float, ...], labels: tuple[int, ...]
+) -> None:
+    with pytest.raises(UsageError, match="iou_thresholds"):
+        Matcher(thresholds, labels, low_quality_matches=False)
+
+
+def test_anchors_are_matched_within_their_image() -> None:
+    first, second = [0, 0, 10, 10], [20, 20, 30, 30]
+    targets = [Target([first], [3]), Target(), Target([second, first], [1, 2])]
+    truth = collate_targets(targets, torch.zeros(3, 3, 32, 32))
+    assert truth.image_index.tolist() == [0, 2, 2]
+    matched, labels = match_anchors(torch.tensor([first, second]).float(), truth, RPN)
+    assert labels.tolist() == [[1, 0], [0, 0], [1, 1]]
+    assert matched[0, 0] == 0
+    assert matched[2].tolist() == [2, 1]
+
+
+def test_targets_that_do_not_fit_the_batch() -> None:
+    pixels = torch.zeros(2, 3, 8, 8)
+    box = [[0, 0, 4, 4]]
+    with pytest.raises(ContractError, match="1 targets for 2 images"):
+        collate_targets([Target()], pixels)
+    with pytest.raises(ContractError, match="target 1 of the batch has no masks"):
+        collate_targets([Target(box, [0], masks=[[[0, 0, 4, 0, 4, 4]]]), Target(box, [0])], pixels)
+    with pytest.raises(ContractError, match="9 x 2"):
+        collate_targets([Target(semantic=[[0] * 2] * 9)] * 2, pixels)
+
+
+def test_semantic_maps_are_padded_with_what_does_not_count() -> None:
+    targets = [Target(semantic=[[1, 2]]), Target(semantic=[[3], [4]])]
+    truth = collate_targets(targets, torch.zeros(2, 3, 2, 3))
+    assert truth.semantic is not None
+    assert truth.semantic.tolist() == [
+        [[1, 2, 255], [255, 255, 255]],
+        [[3, 255, 255], [4, 255, 255]],
+    ]
