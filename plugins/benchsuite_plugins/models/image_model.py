@@ -1,0 +1,80 @@
+"""What all models here have in common: images to a batch, three stages, and how one is created."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from benchsuite.errors import UsageError
+from benchsuite.protocols import ModelRequest
+from benchsuite.records import Image, Prediction
+from benchsuite.specs import Category
+from benchsuite_plugins.checkpoints import load_state, read_checkpoint
+from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
+
+
+class ImageModel(nn.Module, ABC):
+    """Satisfies ``StagedModel`` and ``DescribedModel`` of ``benchsuite.protocols``.
+
+    A subclass computes raw outputs in ``forward`` and makes predictions of them in ``postprocess``.
+    """
+
+    def __init__(self, image_input: ImageInput) -> None:
+        super().__init__()
+        self.image_input = image_input
+
+    @torch.inference_mode()
+    def preprocess(self, images: Sequence[Image]) -> ImageBatch:
+        """Decoded images to a batch on the model's device."""
+        return self.image_input(images, next(self.parameters()).device)
+
+    @abstractmethod
+    def forward(self, batch: ImageBatch) -> Any:
+        """A batch to raw outputs, on the same device."""
+
+    @abstractmethod
+    def postprocess(self, outputs: Any) -> list[Prediction]:
+        """Raw outputs to one prediction an image, in pixels of the images as they were given."""
+
+    def predict(self, images: Sequence[Image]) -> list[Prediction]:
+        """One prediction an image, in order."""
+        return self.postprocess(self.forward(self.preprocess(images))) if images else []
+
+    def describe(self) -> Mapping[str, Any]:
+        """What a result depends on, as JSON-able values."""
+        return {
+            "preprocessing": self.image_input.describe(),
+            "parameters": sum(parameter.numel() for parameter in self.parameters()),
+        }
+
+
+ModelType = TypeVar("ModelType", bound=ImageModel)
+
+
+def create_model(
+    build: Callable[[tuple[Category, ...]], ModelType], request: ModelRequest
+) -> ModelType:
+    """Build a model for a request: weights loaded, on its device, in evaluation mode.
+
+    Without weights the parameters are drawn as Detectron2 draws them before training, the same for
+    one seed on every device.
+
+    Args:
+        build: from the categories to the model, drawn from torch's global generator.
+
+    Raises:
+        UsageError: the request names no categories.
+        InputError: the weights cannot be read, or are those of another model.
+    """
+    if not request.categories:
+        raise UsageError("the model takes its categories from the dataset, and there are none")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(request.seed)
+        model = build(request.categories)
+    if request.weights is not None:
+        load_state(model, read_checkpoint(request.weights), request.weights)
+    return model.to(request.device).eval()
