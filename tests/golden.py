@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
+from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
 from numpy.typing import NDArray
 
 from benchsuite.errors import BenchsuiteError, UsageError
@@ -41,10 +42,14 @@ class NotBuilt(UsageError):
 
 RCNN_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn", "roi_heads", "box_head"))
 DENSE_SECTIONS = frozenset(("input", "resnet", "fpn"))
+PANOPTIC_SECTIONS = RCNN_SECTIONS | {"mask_head", "sem_seg_head", "panoptic"}
+SEMANTIC_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "sem_seg_head"))
 
 MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
+    ("PanopticFPN", "StandardROIHeads", PANOPTIC_SECTIONS): "panoptic_fpn",
+    ("SemanticSegmentor", None, SEMANTIC_SECTIONS): "semantic_fpn",
     ("RetinaNet", None, DENSE_SECTIONS | {"anchors", "retinanet"}): "retinanet",
     ("FCOS", None, DENSE_SECTIONS | {"fcos"}): "fcos",
 }
@@ -59,7 +64,7 @@ TRAINING = frozenset(
     {"bbox_reg_loss", "bbox_reg_loss_weight", "freeze_at", "iou_labels", "iou_thresholds"}
     | {"loss_weight", "low_quality_matches", "note", "post_nms_topk_train"}
     | {"pre_nms_topk_train", "proposal_append_gt", "smooth_l1_beta"}
-    | {"loss_normalize_by_visible", "min_keypoints_per_image"}
+    | {"ignore_value", "loss_normalize_by_visible", "min_keypoints_per_image"}
     | {"box_loss", "center_sampling_radius", "focal_alpha", "focal_gamma", "loss_normalizer"}
 )
 """Settings that inference does not depend on."""
@@ -87,6 +92,9 @@ IN_WORDS: dict[str, Any] = {"GN (32 groups)": "GN"}
 NUM_CLASSES = ("roi_heads.num_classes", "retinanet.num_classes", "fcos.num_classes")
 """Where configurations tell how many classes there are; a model hears it as its categories."""
 
+SEMANTIC_CLASSES = "sem_seg_head.num_classes"
+"""The same for a semantic branch; where things are detected beside it, they are its class 0."""
+
 
 def model_name(config: Mapping[str, Any]) -> str:
     """The registered model that a configuration describes."""
@@ -113,7 +121,7 @@ def model_options(config: Mapping[str, Any], options_type: type[Any]) -> dict[st
             if key in known:
                 worded = isinstance(value, str) and value in IN_WORDS
                 options.setdefault(section, {})[key] = IN_WORDS[value] if worded else value
-            elif setting in ("roi_heads.name", *NUM_CLASSES) or key in TRAINING:
+            elif setting in ("roi_heads.name", *NUM_CLASSES, SEMANTIC_CLASSES) or key in TRAINING:
                 continue
             elif value not in BUILT_ONE_WAY.get(f"{config['meta_architecture']}: {setting}", built):
                 raise NotBuilt(f"{config['architecture']}: {setting} = {value!r} is not built")
@@ -149,20 +157,25 @@ def with_overrides(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> d
     return changed
 
 
-def num_classes(config: Mapping[str, Any]) -> int:
+def categories(config: Mapping[str, Any]) -> tuple[Category, ...]:
+    """As many as the configuration has classes, things first."""
     settings = [setting.split(".") for setting in NUM_CLASSES]
-    (count,) = (config[section][key] for section, key in settings if section in config)
-    return int(count)
+    things = sum(config[section][key] for section, key in settings if section in config)
+    stuff = config.get("sem_seg_head", {}).get("num_classes", 0)
+    stuff -= bool(things and stuff)
+    return tuple(
+        Category(id=index + 1, name=str(index + 1), isthing=index < things)
+        for index in range(things + stuff)
+    )
 
 
 def build(config: Mapping[str, Any], weights: Path) -> Any:
     """The model, through what its plugin registered."""
     spec = registry().find("models", model_name(config))
     options_type = load(spec.options)
-    count = num_classes(config)
     request = ModelRequest(
         options=read_options(options_type, model_options(config, options_type), "model"),
-        categories=tuple(Category(id=index + 1, name=str(index + 1)) for index in range(count)),
+        categories=categories(config),
         weights=weights,
     )
     return load(spec.factory)(request)
@@ -201,6 +214,7 @@ FEATURES: dict[str, Callable[[Any], dict[str, torch.Tensor]]] = {
         "box.cls_logits": outputs[0][:FIRST_PROPOSALS],
         "box.deltas": outputs[1][:FIRST_PROPOSALS],
     },
+    "sem_seg_head": lambda logits: {"sem_seg.logits_stride4": logits},
     "roi_heads.mask_pooler": lambda pooled: {"mask.pooled": pooled[:FIRST_DETECTIONS]},
     "roi_heads.mask_head": lambda logits: {"mask.logits": logits[:FIRST_DETECTIONS]},
     "roi_heads.keypoint_pooler": lambda pooled: {"keypoint.pooled": pooled[:FIRST_DETECTIONS]},
@@ -268,7 +282,9 @@ def read_image(path: Path, index: int) -> Image:
     return Image(ImageRecord(index, path.name, width, height), pixels)
 
 
-def prediction_arrays(prediction: Prediction, image: Image) -> Arrays:
+def prediction_arrays(prediction: Prediction, image: Image, things: int) -> Arrays:
+    """A prediction under the golden files' names. Stuff is numbered there as the semantic branch
+    numbers it: from 1, behind all ``things`` in one."""
     arrays: Arrays = {
         "boxes": prediction.boxes,
         "scores": prediction.scores,
@@ -279,7 +295,30 @@ def prediction_arrays(prediction: Prediction, image: Image) -> Arrays:
     if prediction.masks is not None:
         arrays["masks_rle"] = np.array([mask.counts for mask in prediction.masks], np.bytes_)
         arrays["masks_size"] = np.array([image.height, image.width], np.int32)
+    if prediction.panoptic is not None:
+        arrays["panoptic_seg"] = prediction.panoptic.ids
+        arrays["segments_info_json"] = np.array(
+            json.dumps(
+                [
+                    {
+                        "id": segment.id,
+                        "isthing": segment.isthing,
+                        "category_id": segment.label - (0 if segment.isthing else things - 1),
+                        "score": segment.score,
+                    }
+                    for segment in prediction.panoptic.segments
+                ]
+            )
+        )
     return arrays
+
+
+def semantic_arrays(outputs: Any) -> list[Arrays]:
+    """What the semantic branch says of each image, where there is one."""
+    semantic = getattr(outputs, "semantic", outputs)
+    if not isinstance(semantic, SemanticOutputs):
+        return [{} for _ in outputs.sizes]
+    return [{"sem_seg": labels} for labels in semantic_maps(semantic)]
 
 
 def run_case(config: Mapping[str, Any], case: Mapping[str, Any], folder: Path, out: Path) -> None:
@@ -289,7 +328,9 @@ def run_case(config: Mapping[str, Any], case: Mapping[str, Any], folder: Path, o
     images = [read_image(folder / name, index) for index, name in enumerate(case["images"])]
     batch = model.preprocess(images)
     recorder.features["input"] = batch.pixels.numpy(force=True)
-    predictions = model.postprocess(model.forward(batch))
+    outputs = model.forward(batch)
+    semantic, predictions = semantic_arrays(outputs), model.postprocess(outputs)
+    things = sum(category.isthing for category in categories(config))
     for index, (name, image) in enumerate(zip(case["outputs"], images, strict=True)):
         resized = model.image_input.resize(image.pixels)
         padded = np.ascontiguousarray(batch.pixels[index].numpy(force=True))
@@ -301,7 +342,8 @@ def run_case(config: Mapping[str, Any], case: Mapping[str, Any], folder: Path, o
         arrays = {
             **recorder.samples(steps),
             **recorder.best_proposals(index),
-            **prediction_arrays(predictions[index], image),
+            **prediction_arrays(predictions[index], image, things),
+            **semantic[index],
             "image_size": np.array([image.height, image.width], np.int32),
             "net_size": np.array(resized.shape[:2], np.int32),
             "padded_size": np.array(padded.shape[1:], np.int32),

@@ -6,7 +6,7 @@ This module is imported by every command, so it holds specs and nothing that cos
 from __future__ import annotations
 
 from benchsuite.hookspecs import hookimpl
-from benchsuite.specs import DatasetSpec, MetricSpec, ModelSpec
+from benchsuite.specs import CommandSpec, DatasetSpec, MetricSpec, ModelSpec
 
 BENCHSUITE_CONTRACT = (1, 0)
 
@@ -44,6 +44,22 @@ def benchsuite_models() -> list[ModelSpec]:
             factory="benchsuite_plugins.models.keypoint_rcnn:create",
             options="benchsuite_plugins.models.keypoint_rcnn:KeypointRCNNOptions",
             summary="Keypoint R-CNN with a ResNet-FPN backbone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
+            name="semantic_fpn",
+            tasks=("semantic",),
+            factory="benchsuite_plugins.models.semantic_fpn:create",
+            options="benchsuite_plugins.models.semantic_fpn:SemanticFPNOptions",
+            summary="Panoptic FPN's semantic branch alone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
+            name="panoptic_fpn",
+            tasks=("bbox", "segm", "panoptic"),
+            factory="benchsuite_plugins.models.panoptic_fpn:create",
+            options="benchsuite_plugins.models.panoptic_fpn:PanopticFPNOptions",
+            summary="Panoptic FPN with a ResNet backbone, to Detectron2's conventions",
             licence="Apache-2.0",
         ),
     ]
@@ -102,3 +118,14 @@ def benchsuite_metrics() -> list[MetricSpec]:
         )
 
     return [coco("bbox", "boxes"), coco("segm", "masks"), coco("keypoints", "keypoints (OKS)")]
+
+
+@hookimpl
+def benchsuite_commands() -> list[CommandSpec]:
+    return [
+        CommandSpec(
+            name="zoo",
+            factory="benchsuite_plugins.commands.zoo:zoo",
+            summary="Show recipes, check and convert checkpoints.",
+        )
+    ]

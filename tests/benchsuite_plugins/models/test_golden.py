@@ -20,6 +20,8 @@ FOLDERS = (
     "Cityscapes_mask_rcnn_R_50_FPN",
     "new_baselines_mask_rcnn_R_50_FPN_LSJ",
     "keypoint_rcnn_R_50_FPN",
+    "semantic_R_50_FPN",
+    "panoptic_fpn_R_50",
     "retinanet_R_50_FPN",
     "retinanet_R_101_FPN",
     "fcos_R_50_FPN",

@@ -1,0 +1,173 @@
+"""Panoptic FPN (Kirillov et al., "Panoptic feature pyramid networks", 2019): Mask R-CNN and a
+semantic branch on one ResNet-FPN backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from benchsuite.errors import UsageError
+from benchsuite.protocols import ModelRequest
+from benchsuite.records import Prediction
+from benchsuite.specs import Category
+from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
+from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
+from benchsuite_plugins.models.image_model import ImageModel, create_model
+from benchsuite_plugins.models.instances import Detections
+from benchsuite_plugins.models.options import (
+    AnchorOptions,
+    BoxHeadOptions,
+    FPNOptions,
+    InputOptions,
+    MaskHeadOptions,
+    ResNetOptions,
+    ROIHeadsOptions,
+    RPNOptions,
+)
+from benchsuite_plugins.models.panoptic_merge import PanopticOptions, merge_panoptic
+from benchsuite_plugins.models.postprocess import detections_to_predictions
+from benchsuite_plugins.models.resnet import ResNet
+from benchsuite_plugins.models.roi_heads import ROIHeads
+from benchsuite_plugins.models.rpn import RegionProposalNetwork
+from benchsuite_plugins.models.semantic_head import SemanticFPNHead, SemanticHeadOptions
+from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
+
+
+@dataclass(frozen=True, slots=True)
+class PanopticFPNOptions:
+    """Panoptic FPN; the defaults are those of the published R50."""
+
+    input: InputOptions = field(default_factory=InputOptions)
+    resnet: ResNetOptions = field(default_factory=ResNetOptions)
+    fpn: FPNOptions = field(default_factory=FPNOptions)
+    anchors: AnchorOptions = field(default_factory=AnchorOptions)
+    rpn: RPNOptions = field(default_factory=RPNOptions)
+    roi_heads: ROIHeadsOptions = field(default_factory=ROIHeadsOptions)
+    box_head: BoxHeadOptions = field(default_factory=BoxHeadOptions)
+    mask_head: MaskHeadOptions = field(default_factory=MaskHeadOptions)
+    sem_seg_head: SemanticHeadOptions = field(default_factory=SemanticHeadOptions)
+    panoptic: PanopticOptions = field(default_factory=PanopticOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class PanopticOutputs:
+    """What the two branches leave on the device.
+
+    Attributes:
+        detections: in pixels of the resized images; label ``i`` is the ``i``-th thing.
+        semantic: class 0 is all things, class ``i`` the ``i``-th stuff, from 1.
+    """
+
+    detections: Detections
+    semantic: SemanticOutputs
+
+
+class PanopticFPN(ImageModel):
+    """Boxes, masks and the panoptic map.
+
+    Args:
+        things, stuff: which of the model's categories the classes of the two branches are.
+    """
+
+    def __init__(
+        self,
+        image_input: ImageInput,
+        backbone: FPN,
+        proposal_generator: RegionProposalNetwork,
+        roi_heads: ROIHeads,
+        sem_seg_head: SemanticFPNHead,
+        *,
+        things: Sequence[int],
+        stuff: Sequence[int],
+        panoptic: PanopticOptions,
+    ) -> None:
+        super().__init__(image_input)
+        self.backbone = backbone
+        self.proposal_generator = proposal_generator
+        self.roi_heads = roi_heads
+        self.sem_seg_head = sem_seg_head
+        self.things = tuple(things)
+        self.stuff = tuple(stuff)
+        self.panoptic = panoptic
+
+    @torch.inference_mode()
+    def forward(self, batch: ImageBatch) -> PanopticOutputs:
+        """A batch to the raw outputs of both branches, on the same device."""
+        features = self.backbone(batch.pixels)
+        proposals = self.proposal_generator(features, batch.sizes)
+        return PanopticOutputs(
+            self.roi_heads(features, proposals, batch.sizes),
+            SemanticOutputs(
+                self.sem_seg_head(features),
+                self.sem_seg_head.stride,
+                batch.sizes,
+                batch.original_sizes,
+            ),
+        )
+
+    @torch.inference_mode()
+    def postprocess(self, outputs: PanopticOutputs) -> list[Prediction]:
+        """Raw outputs to instances and panoptic map, in pixels of the images as they were given.
+
+        There is no semantic map beside it: that of the semantic branch knows no thing from another.
+        """
+        detections, semantic = outputs.detections, outputs.semantic
+        things = torch.tensor(self.things, device=detections.labels.device)
+        labelled = replace(detections, labels=things[detections.labels])
+        predictions = detections_to_predictions(labelled, semantic.sizes, semantic.original_sizes)
+        for prediction, labels in zip(predictions, semantic_maps(semantic), strict=True):
+            prediction.panoptic = merge_panoptic(prediction, labels, self.stuff, self.panoptic)
+        return predictions
+
+
+def build(options: PanopticFPNOptions, categories: Sequence[Category]) -> PanopticFPN:
+    """The model with initial weights, drawn from torch's global generator.
+
+    Raises:
+        UsageError: options that do not fit each other, or categories without a thing.
+    """
+    things = [label for label, category in enumerate(categories) if category.isthing]
+    stuff = [label for label, category in enumerate(categories) if not category.isthing]
+    if not things:
+        raise UsageError(
+            f"panoptic_fpn detects things, and the {len(categories)} categories are stuff alone; "
+            "semantic_fpn does without"
+        )
+    backbone = FPN(ResNet(options.resnet), options.fpn, LastLevelMaxPool())
+    return PanopticFPN(
+        ImageInput(options.input, backbone.size_divisibility),
+        backbone,
+        RegionProposalNetwork(options.rpn, options.anchors, backbone.channels, backbone.strides),
+        ROIHeads(
+            options.roi_heads,
+            options.box_head,
+            options.mask_head,
+            num_classes=len(things),
+            channels=backbone.channels,
+            strides=backbone.strides,
+        ),
+        SemanticFPNHead(
+            options.sem_seg_head,
+            num_classes=1 + len(stuff),
+            channels=backbone.channels,
+            strides=backbone.strides,
+        ),
+        things=things,
+        stuff=stuff,
+        panoptic=options.panoptic,
+    )
+
+
+def create(request: ModelRequest) -> PanopticFPN:
+    """The factory: ``request.options`` is a ``PanopticFPNOptions`` (``None``: the defaults).
+
+    ``request.categories`` may be in any order: their ``isthing`` tells which branch predicts them.
+
+    Raises:
+        UsageError: options that do not fit each other, no categories, or none that is a thing.
+        InputError: the weights cannot be read, or are those of another model.
+    """
+    options = request.options or PanopticFPNOptions()
+    return create_model(lambda categories: build(options, categories), request)
