@@ -6,7 +6,7 @@ This module is imported by every command, so it holds specs and nothing that cos
 from __future__ import annotations
 
 from benchsuite.hookspecs import hookimpl
-from benchsuite.specs import CommandSpec, DatasetSpec, MetricSpec, ModelSpec
+from benchsuite.specs import CommandSpec, DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
 BENCHSUITE_CONTRACT = (1, 0)
 
@@ -102,6 +102,18 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             splits=("all",),
             summary="any COCO-format annotation file: --dataset FILE.json --images DIR",
             suffixes=(".json",),
+        ),
+    ]
+
+
+@hookimpl
+def benchsuite_losses() -> list[LossSpec]:
+    return [
+        LossSpec(
+            name="sigmoid_focal",
+            factory="benchsuite_plugins.losses.sigmoid_focal_loss:create",
+            summary="focal loss of classes that are independent of each other",
+            licence="Apache-2.0",
         ),
     ]
 

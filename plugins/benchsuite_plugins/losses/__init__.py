@@ -1,0 +1,1 @@
+"""Loss functions that a training recipe can name; each is a callable of predictions and targets."""
