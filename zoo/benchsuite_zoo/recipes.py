@@ -1,10 +1,11 @@
 """Reading recipes: TOML with inheritance, so that a recipe says only what is its own.
 
-A recipe is ``recipes/<name>.toml``. Its ``base`` names a file of ``bases``, which may have a base
-itself; tables are merged, the recipe's values over the base's.
+A recipe is ``recipes/<name>.toml``. Its ``base`` names a file of ``bases``, or several, which may
+have bases themselves; tables are merged, those of a later base over those of an earlier one, and
+the recipe's own over all.
 
 ==================  =====================================================================
-``base``            what it inherits from
+``base``            what it inherits from: a name or a list of names
 ``summary``         one line
 ``model``           the model's name
 ``dataset``         the dataset it was trained for
@@ -16,6 +17,7 @@ itself; tables are merged, the recipe's values over the base's.
 ``source``          where the numbers are published
 ``categories``      what the labels mean: a file of ``categories`` (``"coco"``)
 ``model_options``   options of the model, as ``benchsuite run … model.key=value`` takes them
+``training``        how it was trained; see ``bases/detectron2.toml``
 ``weights``         ``url``; ``bytes``; ``sha256`` or ``md5_prefix`` of the file
 ``published``       ``"<task>/<value>"`` to the published number, 0 to 1
 ``tolerance``       how far a measured number may be from the published one
@@ -37,7 +39,7 @@ from benchsuite.specs import Category
 FOLDER = Path(__file__).parent
 
 KEYS: dict[str, type | tuple[type, ...]] = {
-    "base": str,
+    "base": (str, list),
     "summary": str,
     "model": str,
     "dataset": str,
@@ -49,6 +51,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "source": str,
     "categories": str,
     "model_options": dict,
+    "training": dict,
     "weights": dict,
     "published": dict,
     "tolerance": float,
@@ -106,19 +109,21 @@ def read_categories(name: str) -> tuple[Category, ...]:
 
 
 def _with_bases(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
-    """A file's table over those of its bases."""
+    """A file's table over those of its bases, a later base's over an earlier one's."""
     if path in below:
         circle = " -> ".join(each.stem for each in (*below[below.index(path) :], path))
         raise InputError(f"its bases go round in a circle: {circle}", file=path)
     own = _read(path)
-    base = own.pop("base", None)
-    if base is None:
-        return own
+    stated = own.pop("base", [])
+    names = [stated] if isinstance(stated, str) else stated
     bases = FOLDER / "bases"
     known = [each.stem for each in bases.glob("*.toml")]
-    if base not in known:
-        raise InputError(str(unknown_name("base", base, known)), file=path)
-    return merge(_with_bases(bases / f"{base}.toml", (*below, path)), own)
+    inherited: dict[str, Any] = {}
+    for name in names:
+        if name not in known:
+            raise InputError(str(unknown_name("base", str(name), known)), file=path)
+        inherited = merge(inherited, _with_bases(bases / f"{name}.toml", (*below, path)))
+    return merge(inherited, own)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""Every published row is a recipe, or is named here with the reason why not."""
+
+from __future__ import annotations
+
+import benchsuite_zoo
+import pytest
+
+from benchsuite.specs import RecipeSpec
+
+COLUMNS = {
+    "bbox/AP": "box_AP",
+    "bbox/AP50": "box_AP50",
+    "segm/AP": "mask_AP",
+    "keypoints/AP": "kp_AP",
+    "panoptic/PQ": "PQ",
+    "proposals/AR@1000": "prop_AR",
+    "semantic/mIoU": "mIoU",
+}
+"""A recipe's value to the column of the published tables."""
+
+NOT_IN_THE_ZOO = {
+    "projects/DensePose": "dense correspondence is none of the host's tasks",
+    "projects/DeepLab": "DeepLab is not among the architectures",
+    "projects/Panoptic-DeepLab": "Panoptic-DeepLab is not among the architectures",
+    "projects/PointRend": "PointRend is not among the architectures",
+    "projects/TensorMask": "TensorMask is not among the architectures, and has no weights",
+    "projects/TridentNet": "TridentNet is not among the architectures, and has no weights",
+}
+"""Folder of a published table to why none of its rows is a recipe."""
+
+WITHOUT_CONFIGURATION = {
+    "above + test-time aug.": "the row before it, by another procedure; neither has other weights"
+}
+"""Name of a published row to why it is no recipe."""
+
+NOT_BUILT: dict[str, str] = {
+    "faster_rcnn": "Faster R-CNN",
+    "rpn_R_50": "RPN alone",
+    "fast_rcnn": "Fast R-CNN",
+    "_C4_": "the C4 form",
+    "_DC5_": "the DC5 form",
+    "Misc/cascade": "Cascade R-CNN",
+    "panoptic_fpn_R_101_dconv": "deformable convolution and Cascade R-CNN",
+    "_dconv_c3-c5": "deformable convolution",
+    "3x_syncbn": "frozen first stages of a network that is not frozen",
+    "regnet": "a RegNet as a detector's backbone",
+    "Detectron1-Comparisons": "pooling as it was before alignment",
+    "projects/ViTDet": "backbones of transformers in a detector",
+    "projects/MViTv2": "backbones of transformers in a detector",
+}
+"""Part of a configuration's path to what its recipe waits for."""
+
+
+def specs() -> list[RecipeSpec]:
+    return benchsuite_zoo.benchsuite_recipes()
+
+
+def reason(row: dict[str, str]) -> str | None:
+    """Why a published row is no recipe; ``None``: it has to be one."""
+    for folder, why in NOT_IN_THE_ZOO.items():
+        if row["source"].startswith(f"{folder}/"):
+            return why
+    if not row["config"]:
+        return WITHOUT_CONFIGURATION.get(row["name"])
+    return next((why for part, why in NOT_BUILT.items() if part in row["config"]), None)
+
+
+def test_every_row_is_a_recipe_or_has_a_reason(published_rows: list[dict[str, str]]) -> None:
+    recipes = {spec.config for spec in specs() if spec.weights_url}
+    without = [row for row in published_rows if row["config"] not in recipes]
+    assert not [(row["source"], row["config"]) for row in without if reason(row) is None]
+    # A reason that has become wrong is as bad as a missing one.
+    assert not [row["config"] for row in published_rows if row["config"] in recipes and reason(row)]
+    used = {reason(row) for row in without}
+    assert used == {
+        *NOT_IN_THE_ZOO.values(),
+        *WITHOUT_CONFIGURATION.values(),
+        *NOT_BUILT.values(),
+    }
+
+
+def test_the_numbers_are_those_that_were_published(published_rows: list[dict[str, str]]) -> None:
+    rows = {row["config"]: row for row in published_rows if row["config"]}
+    for spec in specs():
+        if not spec.config or not spec.weights_url:
+            continue
+        row = rows[spec.config]
+        assert (spec.weights_url, spec.model_id) == (row["model_url"], row["model_id"]), spec.name
+        stated = {value: round(100 * number, 1) for value, number in spec.published.items()}
+        assert stated == {
+            value: float(row[column]) for value, column in COLUMNS.items() if row[column]
+        }, spec.name
+
+
+def test_names_are_the_published_ones() -> None:
+    for spec in specs():
+        if spec.config:
+            published = spec.config.rpartition("/")[2].rpartition(".")[0]
+            suffixes = ("", f"_{spec.dataset}", "_detectron1")
+            assert spec.name in {published + suffix for suffix in suffixes}
+
+
+def test_recipes_without_weights_have_no_numbers() -> None:
+    for spec in specs():
+        assert bool(spec.weights_url) == bool(spec.published) == bool(spec.model_id), spec.name
+
+
+def test_tasks_of_the_numbers() -> None:
+    for spec in specs():
+        assert {value.partition("/")[0] for value in spec.published} <= set(spec.tasks), spec.name
+
+
+@pytest.mark.parametrize("name", ["mask_rcnn", "retinanet", "keypoint_rcnn", "panoptic_fpn"])
+def test_short_names_mean_the_long_schedule(name: str) -> None:
+    (default,) = (
+        spec for spec in specs() if spec.default and spec.model == name and spec.dataset == "coco"
+    )
+    assert default.name.endswith("_3x")
+    assert "R_50" in default.name

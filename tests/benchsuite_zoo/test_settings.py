@@ -1,0 +1,196 @@
+"""A recipe's settings against those of the published configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import benchsuite_zoo
+import pytest
+from benchsuite_plugins import benchsuite_models
+from benchsuite_zoo.recipes import read_recipe
+
+from benchsuite.options import read_options
+from benchsuite.specs import load
+
+RECIPES = [spec.name for spec in benchsuite_zoo.benchsuite_recipes() if spec.config]
+
+SAME: dict[str, str] = {
+    "input.format": "input.format",
+    "input.min_size_test": "input.min_size_test",
+    "input.max_size_test": "input.max_size_test",
+    "input.pixel_mean": "input.pixel_mean",
+    "input.pixel_std": "input.pixel_std",
+    "fpn.in_features": "neck.in_features",
+    "fpn.fuse_type": "neck.fuse",
+    "anchors.offset": "anchors.offset",
+    "rpn.in_features": "rpn.in_features",
+    "rpn.pre_nms_topk_test": "rpn.pre_nms_topk.test",
+    "rpn.post_nms_topk_test": "rpn.post_nms_topk.test",
+    "rpn.nms_thresh": "rpn.nms_thresh",
+    "rpn.min_size": "rpn.min_box_size",
+    "rpn.bbox_reg_weights": "rpn.box_coding_weights",
+    "roi_heads.in_features": "roi_heads.in_features",
+    "roi_heads.score_thresh_test": "box.score_thresh_test",
+    "roi_heads.nms_thresh_test": "box.nms_thresh_test",
+    "roi_heads.detections_per_image": "box.detections_per_image",
+    "box_head.num_conv": "box.head.convs",
+    "box_head.num_fc": "box.head.fcs",
+    "box_head.pooler_resolution": "box.pooler.resolution",
+    "box_head.pooler_sampling_ratio": "box.pooler.sampling_ratio",
+    "box_head.pooler_aligned": "box.pooler.aligned",
+    "box_head.bbox_reg_weights": "box.box_coding_weights",
+    "box_head.cls_agnostic_bbox_reg": "box.class_agnostic_box",
+    "mask_head.num_conv": "mask.convs",
+    "mask_head.pooler_resolution": "mask.pooler.resolution",
+    "mask_head.pooler_sampling_ratio": "mask.pooler.sampling_ratio",
+    "mask_head.pooler_aligned": "mask.pooler.aligned",
+    "mask_head.cls_agnostic_mask": "mask.class_agnostic",
+    "keypoint_head.num_keypoints": "keypoint.num_keypoints",
+    "keypoint_head.pooler_resolution": "keypoint.pooler.resolution",
+    "keypoint_head.pooler_sampling_ratio": "keypoint.pooler.sampling_ratio",
+    "keypoint_head.pooler_aligned": "keypoint.pooler.aligned",
+    **{
+        f"{head}.{name}": f"dense.{published}"
+        for head in ("retinanet", "fcos")
+        for name, published in {
+            "in_features": "in_features",
+            "num_convs": "convs",
+            "score_thresh_test": "score_thresh_test",
+            "topk_candidates_test": "topk_candidates_test",
+            "nms_thresh_test": "nms_thresh_test",
+            "detections_per_image": "detections_per_image",
+            "prior_prob": "prior_prob",
+            "bbox_reg_weights": "box_coding_weights",
+        }.items()
+    },
+    "sem_seg_head.in_features": "semantic.in_features",
+    "sem_seg_head.common_stride": "semantic.common_stride",
+    "panoptic.overlap_thresh": "panoptic.overlap_thresh",
+    "panoptic.stuff_area_thresh": "panoptic.stuff_area_thresh",
+    "panoptic.instance_score_thresh": "panoptic.instance_score_thresh",
+}
+"""An option to the setting that it must equal, where a configuration has both."""
+
+NORMS = {
+    "": None,
+    "FrozenBN": "frozen batch norm",
+    "BN": "batch norm",
+    "SyncBN": "synchronised batch norm",
+    "GN": "group norm",
+    "LN": "layer norm",
+}
+
+OF_THE_LIBRARY = ("checkpoint_period", "eval_period", "reference_world_size", "precise_bn")
+"""Settings of training that say when, not what."""
+
+
+def look_up(table: Mapping[str, Any], dotted: str) -> Any:
+    """The value at a dotted key; ``None`` where a part is not there."""
+    found: Any = table
+    for part in dotted.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return None
+        found = found[part]
+    return found
+
+
+def options_of(name: str) -> dict[str, Any]:
+    models = {model.name: model for model in benchsuite_models()}
+    recipe = read_recipe(name)
+    model = models[recipe["model"]]
+    assert model.options is not None
+    options = read_options(load(model.options), recipe.get("model_options", {}), "model")
+    return asdict(options)
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists, as JSON has them."""
+    return [plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_options_are_the_published_settings(
+    name: str, published_settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    options, settings = options_of(name), published_settings[read_recipe(name)["config"]]
+    compared = {
+        option: (plain(look_up(options, option)), look_up(settings, setting))
+        for option, setting in SAME.items()
+        if look_up(options, option) is not None and look_up(settings, setting) is not None
+    }
+    assert len(compared) >= 9
+    assert {k: ours for k, (ours, _) in compared.items()} == {
+        k: theirs for k, (_, theirs) in compared.items()
+    }
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_anchors_are_the_published_ones(
+    name: str, published_settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    ours = options_of(name).get("anchors")
+    theirs = published_settings[read_recipe(name)["config"]].get("anchors")
+    if ours is None or theirs is None:
+        assert ours is None or "semantic" in name or "fast_rcnn" in name
+        return
+    ratios = theirs["aspect_ratios"]
+    assert plain(ours["aspect_ratios"]) == (ratios if isinstance(ratios[0], list) else [ratios])
+    for level, published in zip(ours["sizes"], theirs["sizes"], strict=True):
+        assert list(level) == pytest.approx(published, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_norms_are_the_published_ones(
+    name: str, published_settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    options, settings = options_of(name), published_settings[read_recipe(name)["config"]]
+    for option, setting in (
+        ("fpn", "neck.norm"),
+        ("box_head", "box.head.conv_norm"),
+        ("mask_head", "mask.norm"),
+        ("sem_seg_head", "semantic.norm"),
+    ):
+        norm = look_up(options, f"{option}.norm")
+        if norm is not None and look_up(settings, setting.partition(".")[0]) is not None:
+            assert NORMS[norm] == look_up(settings, f"{setting}.type"), option
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_training_is_the_published_one(
+    name: str, published_settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    recipe = read_recipe(name)
+    settings = published_settings[recipe["config"]]
+    published = {
+        **{key: value for key, value in settings["train"].items() if key not in OF_THE_LIBRARY},
+        "augmentations": settings["augmentations"],
+    }
+    ours = comparable(recipe["training"])
+    assert ours == comparable(published)
+
+
+def comparable(training: Mapping[str, Any]) -> dict[str, Any]:
+    """A training recipe without what says the same twice, or nothing.
+
+    A schedule's steps each divide by ten, whether as ``gamma`` or as a list of ``values``; it ends
+    with the iterations.
+    """
+    flat: dict[str, Any] = {}
+
+    def put(table: Mapping[str, Any], prefix: str) -> None:
+        for key, value in table.items():
+            if isinstance(value, Mapping):
+                put(value, f"{prefix}{key}.")
+            elif value is not None:
+                flat[f"{prefix}{key}"] = value
+
+    put(training, "")
+    values = flat.pop("schedule.values", None)
+    assert values is None or values == [1.0, 0.1, 0.01]
+    assert flat.pop("schedule.gamma", 0.1) == 0.1
+    assert flat.pop("schedule.ends_at", flat["iterations"]) == flat["iterations"]
+    assert flat.pop("optimizer.bias_lr_factor", 1.0) == 1.0
+    flat.pop("fp16_gradient_compression", None)
+    return flat
