@@ -18,7 +18,8 @@ The version is ``(major, minor)``.
 
 History
 -------
-* (1, 1): models may train (``TrainableModel``, ``ParameterGroup``, ``Target``).
+* (1, 1): models may train (``TrainableModel``, ``ParameterGroup``, ``Target``), and a
+  loss states what it compares (``LossSpec.compares``).
 """
 
 from __future__ import annotations

@@ -144,12 +144,26 @@ class MetricSpec:
 
 @dataclass(frozen=True, slots=True)
 class LossSpec:
-    """A loss function: ``factory(**options) -> Callable[[Tensor, Tensor], Tensor]``."""
+    """A loss function, unreduced: whoever uses it sums and divides.
+
+    Attributes:
+        name: what a recipe calls it.
+        factory: import string of ``factory(**options) -> Callable[[Tensor, Tensor], Tensor]``, the
+            callable taking predictions and targets.
+        summary: one line.
+        licence: SPDX identifier of the loss's code.
+        compares: what those are:
+            ``"values"``: any two tensors of one shape, element by element;
+            ``"boxes"``: two (R, 4), xyxy, to (R,);
+            ``"labels"``: logits (R, K) and labels (R,) int64, to (R,);
+            ``"binary"``: logits and what is 0 or 1, of one shape, element by element.
+    """
 
     name: str
     factory: str
     summary: str = ""
     licence: str = ""
+    compares: str = "values"
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,12 +108,27 @@ def benchsuite_datasets() -> list[DatasetSpec]:
 
 @hookimpl
 def benchsuite_losses() -> list[LossSpec]:
-    return [
-        LossSpec(
-            name="sigmoid_focal",
-            factory="benchsuite_plugins.losses.sigmoid_focal_loss:create",
-            summary="focal loss of classes that are independent of each other",
+    def loss(name: str, factory: str, compares: str, summary: str) -> LossSpec:
+        return LossSpec(
+            name=name,
+            factory=f"benchsuite_plugins.losses.{factory}",
+            compares=compares,
+            summary=summary,
             licence="Apache-2.0",
+        )
+
+    return [
+        loss("smooth_l1", "smooth_l1_loss:create", "values", "L1, a parabola below beta"),
+        loss("l1", "l1_loss:create", "values", "the absolute difference"),
+        loss("giou", "iou_losses:create_giou", "boxes", "generalized IoU"),
+        loss("diou", "iou_losses:create_diou", "boxes", "IoU and the distance of the centres"),
+        loss("ciou", "iou_losses:create_ciou", "boxes", "DIoU and the aspect ratio"),
+        loss("cross_entropy", "cross_entropy:create", "labels", "classes that exclude each other"),
+        loss(
+            "sigmoid_focal",
+            "sigmoid_focal_loss:create",
+            "binary",
+            "focal loss of classes that are independent of each other",
         ),
     ]
 
