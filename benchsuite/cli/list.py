@@ -6,30 +6,73 @@ from typing import Any
 
 import click
 
-from benchsuite.cli.shared_options import echo_json, json_option
+from benchsuite.cli.shared_options import echo_json, json_option, names_of
 
 KINDS = ("models", "datasets", "metrics", "recipes", "losses", "transforms", "plugins")
 
 EPILOG = """\b
 Examples:
   benchsuite list
-  benchsuite list recipes --json
+  benchsuite list recipes --task keypoints
+  benchsuite list recipes --dataset coco --json
 """
+
+WITH_TASKS = ("models", "datasets", "metrics", "recipes")
+WITH_DATASET = ("recipes",)
 
 
 @click.command("list", epilog=EPILOG)
 @click.argument("kind", required=False, metavar="[KIND]", type=click.Choice(KINDS))
+@click.option("--task", metavar="TASK", help="Only what has to do with it.")
+@click.option(
+    "--dataset",
+    metavar="NAME",
+    help="Only recipes for it.",
+    shell_complete=names_of("datasets"),
+)
 @json_option
-def list_(kind: str | None, as_json: bool) -> None:
+def list_(kind: str | None, task: str | None, dataset: str | None, as_json: bool) -> None:
     """List models, datasets, metrics, recipes or plugins; without KIND, the first four and any
     plugin that could not be used."""
     kinds = [kind] if kind else ["models", "datasets", "metrics", "recipes", "plugins"]
-    rows = {each: _rows(each) for each in kinds}
+    _check_filters(kind, task, dataset)
+    rows = {each: _filtered(_rows(each), task, dataset) for each in kinds}
     if as_json:
         echo_json(rows[kind] if kind else rows)
         return
     for each in kinds:
         _table(each, rows[each])
+
+
+def _check_filters(kind: str | None, task: str | None, dataset: str | None) -> None:
+    """Raise UsageError for a filter that cannot be applied, or lets nothing through by mistake."""
+    from benchsuite.errors import UsageError, unknown_name
+    from benchsuite.plugins import registry
+    from benchsuite.specs import TASKS
+
+    for option, value, kinds in (
+        ("--task", task, WITH_TASKS),
+        ("--dataset", dataset, WITH_DATASET),
+    ):
+        if value is not None and kind not in kinds:
+            raise UsageError(f"{option} is for: benchsuite list {'|'.join(kinds)}")
+    if task is not None and task not in TASKS:
+        raise unknown_name("task", task, TASKS)
+    found = registry()
+    known = {*found.datasets, *(recipe.dataset for recipe in found.recipes.values())}
+    if dataset is not None and dataset not in known:
+        raise unknown_name("dataset", dataset, known)
+
+
+def _filtered(
+    rows: list[dict[str, Any]], task: str | None, dataset: str | None
+) -> list[dict[str, Any]]:
+    return [
+        row
+        for row in rows
+        if task in (None, row.get("task")) or task in row.get("tasks", ())
+        if dataset in (None, row.get("dataset"))
+    ]
 
 
 def _rows(kind: str) -> list[dict[str, Any]]:
@@ -58,10 +101,14 @@ def _rows(kind: str) -> list[dict[str, Any]]:
             for failure in found.failures
         ]
         return loaded + failed
-    return [
+    rows = [
         {**_shown(spec), "distribution": found.origins[kind, name]}
         for name, spec in sorted(found.of_kind(kind).items())
     ]
+    if kind == "recipes":
+        # What it is chiefly for: the first of its tasks.
+        rows = [{**row, "task": next(iter(row["tasks"]), "")} for row in rows]
+    return rows
 
 
 def _shown(spec: Any) -> dict[str, Any]:
