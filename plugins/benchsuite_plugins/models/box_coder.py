@@ -17,10 +17,10 @@ as its reference."""
 
 
 class BoxCoder:
-    """Decodes deltas.
+    """Decodes and encodes deltas.
 
     Args:
-        weights: of dx, dy, dw, dh: a delta is divided by its weight.
+        weights: of dx, dy, dw, dh: a delta is divided by its weight when it is decoded.
     """
 
     def __init__(self, weights: tuple[float, float, float, float]) -> None:
@@ -55,3 +55,20 @@ class BoxCoder:
             ],
             dim=-1,
         )
+
+    def encode(self, targets: Tensor, boxes: Tensor) -> Tensor:
+        """The deltas that make ``targets`` of the reference ``boxes``.
+
+        Args:
+            targets: (..., 4), xyxy, of positive width and height.
+            boxes: (..., 4), xyxy, likewise; broadcast against ``targets``.
+
+        Returns:
+            (..., 4) float32, dx, dy, dw, dh.
+        """
+        targets, boxes = targets.float(), boxes.float()
+        size, target_size = boxes[..., 2:] - boxes[..., :2], targets[..., 2:] - targets[..., :2]
+        center, target_center = boxes[..., :2] + 0.5 * size, targets[..., :2] + 0.5 * target_size
+        moves = (target_center - center) / size
+        deltas = torch.cat([moves, (target_size / size).log()], dim=-1)
+        return deltas * deltas.new_tensor(self.weights)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
+from benchsuite_plugins.models.box_regression_loss import Coder
 from benchsuite_plugins.models.dense_options import DenseOptions
 from benchsuite_plugins.models.detector import Detector
 from benchsuite_plugins.models.features import check_names
@@ -18,21 +19,18 @@ from benchsuite_plugins.models.fpn import FPN
 from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
 from benchsuite_plugins.models.instances import Detections
 from benchsuite_plugins.models.nms_per_image import nms_per_image
+from benchsuite_plugins.models.target_batch import TargetBatch
+from benchsuite_plugins.models.trainable import Trainable
 
 
-class Coder(Protocol):
-    """Boxes relative to reference boxes."""
-
-    def decode(self, deltas: Tensor, boxes: Tensor) -> Tensor:
-        """The boxes that ``deltas`` make of ``boxes``: (..., 4) each, xyxy float32."""
-
-
-class DenseDetector(Detector):
+class DenseDetector(Detector, Trainable):
     """RetinaNet and its kin. A subclass says in ``scores_and_deltas`` what its head's output means.
 
     Args:
         head: from a (N, C, H, W) map a level to lists of maps, one a level.
         anchor_generator: of the levels ``options.in_features``.
+        criterion: from what the head returns, the anchors of each level and a ``TargetBatch`` to
+            losses by name.
 
     Raises:
         UsageError: ``options`` name a level that the backbone does not have.
@@ -47,6 +45,7 @@ class DenseDetector(Detector):
         coder: Coder,
         options: DenseOptions,
         num_classes: int,
+        criterion: nn.Module,
     ) -> None:
         super().__init__(image_input)
         check_names("in_features", options.in_features, backbone.channels)
@@ -56,6 +55,7 @@ class DenseDetector(Detector):
         self.coder = coder
         self.options = options
         self.num_classes = num_classes
+        self.criterion = criterion
 
     @abstractmethod
     def scores_and_deltas(self, outputs: Any) -> tuple[list[Tensor], list[Tensor]]:
@@ -76,6 +76,13 @@ class DenseDetector(Detector):
         scores, deltas = self.scores_and_deltas(self.head(maps))
         anchors = self.anchor_generator(maps)
         return select_detections(scores, deltas, anchors, self.coder, self.options)
+
+    def batch_losses(self, batch: ImageBatch, truth: TargetBatch) -> dict[str, Tensor]:
+        maps = self.feature_maps(batch.pixels)
+        losses: dict[str, Tensor] = self.criterion(
+            self.head(maps), self.anchor_generator(maps), truth
+        )
+        return losses
 
 
 def select_detections(

@@ -11,8 +11,10 @@ from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
 from benchsuite_plugins.models.dense_detector import DenseDetector
 from benchsuite_plugins.models.dense_options import FCOSHeadOptions
+from benchsuite_plugins.models.dense_training_options import FCOSTrainingOptions
 from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.fcos_head import FCOSHead
+from benchsuite_plugins.models.fcos_losses import FCOSLosses
 from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.fpn import FPN, LastLevelP6P7
@@ -39,6 +41,7 @@ class FCOSOptions:
     )
     fpn: FPNOptions = field(default_factory=lambda: FPNOptions(in_features=PYRAMID_FEATURES))
     fcos: FCOSHeadOptions = field(default_factory=FCOSHeadOptions)
+    training: FCOSTrainingOptions = field(default_factory=FCOSTrainingOptions)
 
 
 class FCOS(DenseDetector):
@@ -76,14 +79,16 @@ def build(options: FCOSOptions, num_classes: int) -> FCOS:
     squares = AnchorOptions(
         sizes=tuple((float(stride),) for stride in strides), aspect_ratios=((1.0,),), offset=0.5
     )
+    coder = PointCoder()
     return FCOS(
         ImageInput(options.input, backbone.size_divisibility),
         backbone,
         FCOSHead(channels, num_classes, options.fcos),
         AnchorGenerator(squares, strides),
-        PointCoder(),
+        coder,
         options.fcos,
         num_classes,
+        FCOSLosses(options.training, coder, num_classes),
     )
 
 

@@ -11,6 +11,7 @@ from benchsuite_plugins.models.anchor_generator import AnchorGenerator
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.dense_detector import DenseDetector
 from benchsuite_plugins.models.dense_options import RetinaNetHeadOptions
+from benchsuite_plugins.models.dense_training_options import RetinaNetTrainingOptions
 from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.flatten_anchors import flatten_anchors
@@ -24,6 +25,7 @@ from benchsuite_plugins.models.options import (
 )
 from benchsuite_plugins.models.resnet import ResNet
 from benchsuite_plugins.models.retinanet_head import RetinaNetHead
+from benchsuite_plugins.models.retinanet_losses import RetinaNetLosses
 
 PYRAMID_FEATURES = ("res3", "res4", "res5")
 
@@ -46,6 +48,7 @@ class RetinaNetOptions:
         default_factory=lambda: AnchorOptions(sizes=octave_sizes(32, 64, 128, 256, 512))
     )
     retinanet: RetinaNetHeadOptions = field(default_factory=RetinaNetHeadOptions)
+    training: RetinaNetTrainingOptions = field(default_factory=RetinaNetTrainingOptions)
 
 
 class RetinaNet(DenseDetector):
@@ -74,6 +77,7 @@ def build(options: RetinaNetOptions, num_classes: int) -> RetinaNet:
     in_features = options.retinanet.in_features
     check_names("retinanet.in_features", in_features, backbone.channels)
     anchors = AnchorGenerator(options.anchors, [backbone.strides[name] for name in in_features])
+    coder = BoxCoder(options.retinanet.bbox_reg_weights)
     return RetinaNet(
         ImageInput(options.input, backbone.size_divisibility),
         backbone,
@@ -84,9 +88,10 @@ def build(options: RetinaNetOptions, num_classes: int) -> RetinaNet:
             options.retinanet,
         ),
         anchors,
-        BoxCoder(options.retinanet.bbox_reg_weights),
+        coder,
         options.retinanet,
         num_classes,
+        RetinaNetLosses(options.training, coder, num_classes),
     )
 
 
