@@ -1,4 +1,4 @@
-"""Names and shapes of all published ViTDet, Swin, MViTv2 and RegNet backbones, on the meta device."""
+"""Names and shapes of all published ViTDet, Swin, MViTv2 and RegNet backbones (meta device)."""
 
 from __future__ import annotations
 
