@@ -97,3 +97,13 @@ def published_state_dict(golden: Path) -> Callable[[str], tuple[dict[str, list[i
         return shapes, {name for name, _, is_buffer in entries if not is_buffer}
 
     return read
+
+
+@pytest.fixture
+def published_settings(golden: Path) -> Callable[[str], dict[str, Any]]:
+    """The resolved settings of a published configuration."""
+    file = golden.parent / "reference" / "settings.json"
+    if not file.is_file():
+        pytest.skip(f"no {file.name}")
+    settings = json.loads(file.read_text(encoding="utf-8"))["configs"]
+    return lambda config: dict(settings[f"configs/{config}"])

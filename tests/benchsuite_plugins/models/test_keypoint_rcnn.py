@@ -74,6 +74,28 @@ def test_names_and_shapes_are_the_published_ones(
     assert {name for name, _ in model.named_parameters()} == parameters
 
 
+def test_settings_are_the_published_ones(
+    published_settings: Callable[[str], dict[str, Any]],
+) -> None:
+    settings = published_settings("COCO-Keypoints/keypoint_rcnn_R_50_FPN_3x.yaml")
+    options, keypoint = KeypointRCNNOptions(), settings["keypoint"]
+    with torch.device("meta"):
+        model = build(options, settings["roi_heads"]["num_classes"], keypoint["num_keypoints"])
+    pooler = model.roi_heads.keypoint_pooler
+    assert pooler.resolution == keypoint["pooler"]["resolution"]
+    assert pooler.sampling_ratio == keypoint["pooler"]["sampling_ratio"]
+    assert pooler.scales == keypoint["pooler"]["scales"] and keypoint["pooler"]["aligned"]
+    assert options.rpn.post_nms_topk_test == settings["rpn"]["post_nms_topk"]["test"]
+    assert options.rpn.pre_nms_topk_test == settings["rpn"]["pre_nms_topk"]["test"]
+    assert options.rpn.nms_thresh == settings["rpn"]["nms_thresh"]
+    for name in ("score_thresh_test", "nms_thresh_test", "detections_per_image"):
+        assert getattr(options.roi_heads, name) == settings["box"][name]
+    for name in ("format", "min_size_test", "max_size_test"):
+        assert getattr(options.input, name) == settings["input"][name]
+    trained = [p for n, p in model.named_parameters() if "res2" not in n and "stem" not in n]
+    assert sum(parameter.numel() for parameter in trained) == settings["trainable_numel"]
+
+
 def test_number_of_keypoints_is_the_datasets_or_stated() -> None:
     stated = replace(NARROW, keypoint_head=replace(NARROW.keypoint_head, num_keypoints=17))
     for options, keypoints, count in (

@@ -71,6 +71,28 @@ def test_names_and_shapes_are_the_published_ones(
     assert {name for name, _ in model.named_parameters()} == parameters
 
 
+def test_settings_are_the_published_ones(
+    published_settings: Callable[[str], dict[str, Any]],
+) -> None:
+    settings = published_settings("COCO-PanopticSegmentation/panoptic_fpn_R_101_3x.yaml")
+    options, semantic, panoptic = PanopticFPNOptions(), settings["semantic"], settings["panoptic"]
+    assert list(options.sem_seg_head.in_features) == semantic["in_features"]
+    assert options.sem_seg_head.common_stride == semantic["common_stride"]
+    assert options.panoptic.overlap_thresh == panoptic["overlap_thresh"]
+    assert options.panoptic.stuff_area_limit == panoptic["stuff_area_thresh"]
+    assert options.panoptic.instances_confidence_thresh == panoptic["instance_score_thresh"]
+    for name in ("score_thresh_test", "nms_thresh_test", "detections_per_image"):
+        assert getattr(options.roi_heads, name) == settings["box"][name]
+    coco = [Category(i, str(i), isthing=i < 80) for i in range(133)]
+    with torch.device("meta"):
+        model = build(PanopticFPNOptions(resnet=ResNetOptions(depth=101)), coco)
+    assert model.sem_seg_head.predictor.out_channels == semantic["num_classes"]
+    norm = model.sem_seg_head.p2[0].norm
+    assert (norm.num_groups, norm.eps) == (semantic["norm"]["groups"], semantic["norm"]["eps"])
+    trained = [p for n, p in model.named_parameters() if "res2" not in n and "stem" not in n]
+    assert sum(parameter.numel() for parameter in trained) == settings["trainable_numel"]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (33, 47), (1200, 90), (300, 400)])
 def test_images_of_any_size(
     narrow_model: Any, make_image: MakeImage, size: tuple[int, int]
