@@ -17,6 +17,10 @@ TOLERANCE = 0.001
 says nothing else."""
 
 
+REPRODUCED, OUTSIDE = "reproduced", "outside tolerance"
+"""The two verdicts on a whole run with a recipe's own weights."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One finished run.
@@ -92,10 +96,14 @@ def verdict(
     shared = [name for name in published if name in metrics]
     if not shared:
         return "no published number"
-    worst = max(abs(metrics[name] - published[name]) for name in shared)
+    agree = all(within(metrics[name], published[name], tolerance) for name in shared)
+    return REPRODUCED if agree else OUTSIDE
+
+
+def within(measured: float, published: float, tolerance: float) -> bool:
+    """Whether a measured value may be called the published one."""
     # Published numbers are rounded to a tenth of a point: half of that is nobody's error.
-    within = worst <= tolerance + 0.0005
-    return "reproduced" if within else "outside tolerance"
+    return abs(measured - published) <= tolerance + 0.0005
 
 
 def title(run: Mapping[str, Any], dataset_title: str) -> str:

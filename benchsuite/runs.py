@@ -71,6 +71,7 @@ class RunRequest:
     out: Path = Path("results")
     resume: bool = False
     command: str = ""
+    verb: str = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +272,7 @@ def run_row(
     values = {name: value for each in scored for name, value in each.named().items()}
     return {
         "result_id": ready.result_id,
-        "verb": "run",
+        "verb": request.verb,
         "model": plan.model.spec.name,
         "model_licence": plan.model.spec.licence,
         "model_options": as_json(ready.identity["model_options"]),

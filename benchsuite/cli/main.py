@@ -13,6 +13,10 @@ from benchsuite.errors import BenchsuiteError, PluginError
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("benchsuite.cli.run:run", "Take a model to a dataset: predict, score, store, show."),
     "eval": ("benchsuite.cli.eval:eval_", "Score a COCO results file."),
+    "reproduce": (
+        "benchsuite.cli.reproduce:reproduce",
+        "Hold a run against the published number.",
+    ),
     "predict": ("benchsuite.cli.predict:predict", "Run a model on images: JSON and pictures."),
     "report": ("benchsuite.cli.report:report", "Draw the leaderboards from the stored results."),
     "data": ("benchsuite.cli.data:data", "Fetch, verify and describe datasets."),
