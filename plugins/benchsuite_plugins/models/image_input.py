@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import PIL.Image
@@ -29,6 +29,19 @@ class ImageBatch:
     pixels: Tensor
     sizes: Tensor
     original_sizes: Tensor
+
+
+class Preprocessing(Protocol):
+    """What a model needs of its input."""
+
+    def __call__(self, images: Sequence[Image], device: torch.device) -> ImageBatch:
+        """At least one image to a batch on ``device``, resized as for inference."""
+
+    def without_resize(self, images: Sequence[Image], device: torch.device) -> ImageBatch:
+        """The same of images that have the size the network shall see."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """What a result depends on, as JSON-able values."""
 
 
 class ImageInput:

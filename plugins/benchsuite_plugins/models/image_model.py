@@ -14,7 +14,7 @@ from benchsuite.protocols import ModelRequest
 from benchsuite.records import Image, Prediction
 from benchsuite.specs import Category
 from benchsuite_plugins.checkpoints import load_state, read_checkpoint
-from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
+from benchsuite_plugins.models.image_input import ImageBatch, Preprocessing
 
 
 class ImageModel(nn.Module, ABC):
@@ -23,7 +23,7 @@ class ImageModel(nn.Module, ABC):
     A subclass computes raw outputs in ``forward`` and makes predictions of them in ``postprocess``.
     """
 
-    def __init__(self, image_input: ImageInput) -> None:
+    def __init__(self, image_input: Preprocessing) -> None:
         super().__init__()
         self.image_input = image_input
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from benchsuite_kernels import ops
 from torch import Tensor
@@ -10,15 +12,23 @@ from benchsuite.records import RLE, Prediction
 from benchsuite_plugins.models.boxes import clip_boxes, larger_than
 from benchsuite_plugins.models.instances import Detections
 
+PasteMasks = Callable[[Tensor, Tensor, int, int], list[bytes]]
+"""Masks (R, M, M) over boxes (R, 4) into an image of a height and width: the COCO RLE of each."""
+
 
 def detections_to_predictions(
-    detections: Detections, sizes: Tensor, original_sizes: Tensor
+    detections: Detections,
+    sizes: Tensor,
+    original_sizes: Tensor,
+    *,
+    paste: PasteMasks = ops.paste_masks_to_rle,
 ) -> list[Prediction]:
     """Rescale and clip boxes, drop those without extent, rescale keypoints, paste masks.
 
     Args:
         sizes: (N, 2), height and width of each resized image before padding.
         original_sizes: (N, 2), height and width of each image as it was given.
+        paste: how masks are pasted.
 
     Returns:
         N predictions, best score first; an image without detections has an empty one.
@@ -49,7 +59,7 @@ def detections_to_predictions(
             keypoints=None if keypoints is None else keypoints[rows],
         )
         if masks is not None:
-            encoded = ops.paste_masks_to_rle(masks[rows], boxes[rows], height, width)
+            encoded = paste(masks[rows], boxes[rows], height, width)
             prediction.masks = [RLE((height, width), run_lengths) for run_lengths in encoded]
         predictions.append(prediction)
     return predictions

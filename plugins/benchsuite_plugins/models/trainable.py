@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchsuite.protocols import ParameterGroup
 from benchsuite.records import Image
 from benchsuite.targets import Target
-from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
+from benchsuite_plugins.models.image_input import ImageBatch, Preprocessing
 from benchsuite_plugins.models.parameter_groups import group_parameters
 from benchsuite_plugins.models.target_batch import TargetBatch, collate_targets
 
@@ -21,7 +21,7 @@ class Trainable(nn.Module, ABC):
     A subclass says in ``batch_losses`` how a batch becomes losses.
     """
 
-    image_input: ImageInput
+    image_input: Preprocessing
 
     @abstractmethod
     def batch_losses(self, batch: ImageBatch, truth: TargetBatch) -> dict[str, Tensor]:
