@@ -1,13 +1,20 @@
 """What a detector is built from, as plain dataclasses; the defaults are those of the published
 Mask R-CNN R50-FPN.
 
-Sizes are pixels of the resized image, the network's input. ``*_test`` settings hold for inference.
+Sizes are pixels of the resized image, the network's input. ``*_test`` settings hold for inference,
+those of ``training`` for losses alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from benchsuite_plugins.models.training_options import (
+    BoxHeadTrainingOptions,
+    ROIHeadsTrainingOptions,
+    RPNTrainingOptions,
+)
 
 NormName = Literal["", "FrozenBN", "BN", "SyncBN", "GN"]
 """Normalisation after a convolution; ``""``: none, the convolution has a bias instead."""
@@ -41,6 +48,10 @@ class ResNetOptions:
         stride_in_1x1: whether the first 1x1 convolution of a stage strides (the original MSRA
             weights), or the 3x3 one (torchvision, ResNeXt).
         res5_dilation: 2 keeps res5 at stride 16 and dilates its 3x3 convolutions.
+        freeze_at: how many of stem, res2, res3, ... do not train; statistics over a batch are
+            constants there.
+        freeze_at: how many of stem and stages training leaves as they are: 1 means the stem, 2
+            the stem and res2.
     """
 
     depth: Literal[50, 101, 152] = 50
@@ -52,6 +63,8 @@ class ResNetOptions:
     stride_in_1x1: bool = True
     res5_dilation: Literal[1, 2] = 1
     out_features: tuple[str, ...] = ("res2", "res3", "res4", "res5")
+    freeze_at: Literal[0, 1, 2, 3, 4, 5] = 2
+    freeze_at: Literal[0, 1, 2, 3, 4, 5] = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +115,7 @@ class RPNOptions:
     nms_thresh: float = 0.7
     min_size: float = 0.0
     bbox_reg_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    training: RPNTrainingOptions = field(default_factory=RPNTrainingOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,7 @@ class ROIHeadsOptions:
     score_thresh_test: float = 0.05
     nms_thresh_test: float = 0.5
     detections_per_image: int = 100
+    training: ROIHeadsTrainingOptions = field(default_factory=ROIHeadsTrainingOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +154,7 @@ class BoxHeadOptions:
     pooler_sampling_ratio: int = 0
     bbox_reg_weights: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
     cls_agnostic_bbox_reg: bool = False
+    training: BoxHeadTrainingOptions = field(default_factory=BoxHeadTrainingOptions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill
+from benchsuite_plugins.models.layers.frozen_batch_norm import freeze
 from benchsuite_plugins.models.options import NormName, ResNetOptions
 
 STAGES = ("res2", "res3", "res4", "res5")
@@ -124,6 +125,8 @@ class ResNet(nn.Module):
         self.stages = STAGES[: max(map(STAGES.index, options.out_features)) + 1]
         for stage in self.stages:
             self.add_module(stage, make_stage(stage, options))
+        for frozen in ("stem", *self.stages)[: options.freeze_at]:
+            freeze(self.get_submodule(frozen))
         undilated = {stage: 4 * 2**index for index, stage in enumerate(STAGES)}
         self.channels = {
             stage: options.res2_out_channels * 2 ** STAGES.index(stage)

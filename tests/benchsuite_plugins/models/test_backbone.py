@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool, LastLevelP6P7
 from benchsuite_plugins.models.layers.conv import Conv2d
-from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d
+from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d, freeze
 from benchsuite_plugins.models.options import FPNOptions, ResNetOptions
 from benchsuite_plugins.models.resnet import ResNet
+from torch import nn
 from torch.nn import functional as F
 
 from benchsuite.errors import UsageError
@@ -138,3 +140,28 @@ def test_a_top_block_on_a_map_that_there_is_not() -> None:
     options = FPNOptions(in_features=("res3", "res4"), out_channels=8)
     with pytest.raises(UsageError, match="p5"):
         FPN(ResNet(NARROW), options, LastLevelP6P7(8, 8, "p5"))
+
+
+@pytest.mark.parametrize(("freeze_at", "frozen"), [(0, ()), (1, ("stem",)), (2, ("stem", "res2"))])
+def test_the_first_stages_are_taken_out_of_training(
+    freeze_at: Literal[0, 1, 2], frozen: tuple[str, ...]
+) -> None:
+    net = ResNet(replace(NARROW, norm="BN", freeze_at=freeze_at))
+    for name, parameter in net.named_parameters():
+        assert parameter.requires_grad == (name.partition(".")[0] not in frozen), name
+    for name, module in net.named_modules():
+        if name.endswith("norm"):
+            expected = FrozenBatchNorm2d if name.partition(".")[0] in frozen else nn.BatchNorm2d
+            assert type(module) is expected, name
+    trained = ResNet(replace(NARROW, norm="BN", freeze_at=0))
+    assert net.state_dict().keys() == trained.state_dict().keys()
+
+
+def test_a_frozen_normalisation_keeps_its_values() -> None:
+    conv = Conv2d(2, 3, 1, norm="BN")
+    conv.norm.running_mean.copy_(torch.tensor([1.0, 2.0, 3.0]))
+    conv.norm.eps = 0.25
+    expected = conv.eval()(torch.ones(1, 2, 1, 1))
+    freeze(conv)
+    torch.testing.assert_close(conv.train()(torch.ones(1, 2, 1, 1)), expected)
+    assert not conv.weight.requires_grad

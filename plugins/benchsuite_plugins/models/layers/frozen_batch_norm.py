@@ -40,3 +40,25 @@ class FrozenBatchNorm2d(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.channels}, eps={self.eps}"
+
+
+def freeze(module: nn.Module) -> None:
+    """Take all parameters of a module and of what it is made of out of training.
+
+    Batch normalisations become frozen ones that keep their counter of batches, so that the names
+    in a checkpoint stay.
+    """
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d | nn.SyncBatchNorm):
+            setattr(module, name, _frozen(child))
+        else:
+            freeze(child)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+
+
+def _frozen(norm: nn.BatchNorm2d | nn.SyncBatchNorm) -> FrozenBatchNorm2d:
+    frozen = FrozenBatchNorm2d(norm.num_features, norm.eps)
+    frozen.load_state_dict(norm.state_dict(), strict=False)
+    frozen.register_buffer("num_batches_tracked", norm.num_batches_tracked)
+    return frozen
