@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from benchsuite_plugins.datasets.shapes.cache import cached_split, find_damage, split_folder
 from benchsuite_plugins.datasets.shapes.options import ShapesOptions
-from benchsuite_plugins.datasets.shapes.split import write_split
 
 from benchsuite.errors import BenchsuiteError
 
@@ -109,16 +109,26 @@ def test_a_writer_that_writes_rubbish_is_told_so(tmp_path: Path) -> None:
         cached_split(tmp_path, FEW, "val", lambda folder: None)
 
 
-def _race(cache: Path, barrier: object, answers: object) -> None:
-    def write(folder: Path) -> None:
-        barrier.wait(30)  # type: ignore[attr-defined]
-        write_split(folder, FEW, "val", lambda _: None)
+RACER = """
+import sys, time
+from pathlib import Path
+from benchsuite_plugins.datasets.shapes.cache import cached_split
+from benchsuite_plugins.datasets.shapes.options import ShapesOptions
 
-    try:
-        answers.put(str(cached_split(cache, FEW, "val", write)))  # type: ignore[attr-defined]
-    except BaseException as error:
-        answers.put(repr(error))  # type: ignore[attr-defined]
-        raise
+cache, mine, theirs = map(Path, sys.argv[1:])
+options = ShapesOptions(count=3, size=64)
+
+def write(folder):
+    # Neither begins to write before the other is about to.
+    mine.touch()
+    deadline = time.monotonic() + 60
+    while not theirs.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    write_split(folder, options, "val", lambda _: None)
+
+print(cached_split(cache, options, "val", write))
+"""
 
 
 @pytest.mark.parametrize("damaged", [False, True])
@@ -126,15 +136,17 @@ def test_two_processes_at_once_both_succeed(tmp_path: Path, damaged: bool) -> No
     folder = split_folder(tmp_path, FEW, "val")
     if damaged:
         _truncate(cached_split(tmp_path, FEW, "val") / "instances.json")
-    context = multiprocessing.get_context("spawn")
-    barrier, answers = context.Barrier(2), context.Queue()
-    racers = [context.Process(target=_race, args=(tmp_path, barrier, answers)) for _ in range(2)]
-    for racer in racers:
-        racer.start()
-    got = [answers.get(timeout=60) for _ in racers]
-    for racer in racers:
-        racer.join(60)
-        assert racer.exitcode == 0
+    flags = [tmp_path / "first", tmp_path / "second"]
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, str(tmp_path), str(mine), str(theirs)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for mine, theirs in (flags, reversed(flags))
+    ]
+    got = [racer.communicate(timeout=120)[0].strip() for racer in racers]
+    assert [racer.returncode for racer in racers] == [0, 0]
     assert got == [str(folder)] * 2
     assert find_damage(folder) is None
     assert beside(folder) == ["val"]
