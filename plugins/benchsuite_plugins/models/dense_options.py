@@ -5,8 +5,13 @@ The defaults are those of the published configurations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from benchsuite_plugins.models.dense_training_options import (
+    FCOSTrainingOptions,
+    RetinaNetTrainingOptions,
+)
 
 SubnetNorm = Literal["", "GN"]
 """Normalisation in a head's subnets. Statistics over a batch are not offered: the levels share the
@@ -46,6 +51,7 @@ class RetinaNetHeadOptions(DenseOptions):
     """
 
     bbox_reg_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    training: RetinaNetTrainingOptions = field(default_factory=RetinaNetTrainingOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +66,4 @@ class FCOSHeadOptions(DenseOptions):
     conv_dim: int = 256
     score_thresh_test: float = 0.2
     nms_thresh_test: float = 0.6
+    training: FCOSTrainingOptions = field(default_factory=FCOSTrainingOptions)

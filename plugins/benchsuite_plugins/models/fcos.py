@@ -11,7 +11,6 @@ from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
 from benchsuite_plugins.models.dense_detector import DenseDetector
 from benchsuite_plugins.models.dense_options import FCOSHeadOptions
-from benchsuite_plugins.models.dense_training_options import FCOSTrainingOptions
 from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.fcos_head import FCOSHead
 from benchsuite_plugins.models.fcos_losses import FCOSLosses
@@ -41,7 +40,6 @@ class FCOSOptions:
     )
     fpn: FPNOptions = field(default_factory=lambda: FPNOptions(in_features=PYRAMID_FEATURES))
     fcos: FCOSHeadOptions = field(default_factory=FCOSHeadOptions)
-    training: FCOSTrainingOptions = field(default_factory=FCOSTrainingOptions)
 
 
 class FCOS(DenseDetector):
@@ -88,7 +86,7 @@ def build(options: FCOSOptions, num_classes: int) -> FCOS:
         coder,
         options.fcos,
         num_classes,
-        FCOSLosses(options.training, coder, num_classes),
+        FCOSLosses(options.fcos.training, coder, num_classes),
     )
 
 

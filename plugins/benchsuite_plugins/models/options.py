@@ -50,8 +50,6 @@ class ResNetOptions:
         res5_dilation: 2 keeps res5 at stride 16 and dilates its 3x3 convolutions.
         freeze_at: how many of stem, res2, res3, ... do not train; statistics over a batch are
             constants there.
-        freeze_at: how many of stem and stages training leaves as they are: 1 means the stem, 2
-            the stem and res2.
     """
 
     depth: Literal[50, 101, 152] = 50
@@ -63,7 +61,6 @@ class ResNetOptions:
     stride_in_1x1: bool = True
     res5_dilation: Literal[1, 2] = 1
     out_features: tuple[str, ...] = ("res2", "res3", "res4", "res5")
-    freeze_at: Literal[0, 1, 2, 3, 4, 5] = 2
     freeze_at: Literal[0, 1, 2, 3, 4, 5] = 2
 
 

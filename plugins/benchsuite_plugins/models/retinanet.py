@@ -11,7 +11,6 @@ from benchsuite_plugins.models.anchor_generator import AnchorGenerator
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.dense_detector import DenseDetector
 from benchsuite_plugins.models.dense_options import RetinaNetHeadOptions
-from benchsuite_plugins.models.dense_training_options import RetinaNetTrainingOptions
 from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.flatten_anchors import flatten_anchors
@@ -48,7 +47,6 @@ class RetinaNetOptions:
         default_factory=lambda: AnchorOptions(sizes=octave_sizes(32, 64, 128, 256, 512))
     )
     retinanet: RetinaNetHeadOptions = field(default_factory=RetinaNetHeadOptions)
-    training: RetinaNetTrainingOptions = field(default_factory=RetinaNetTrainingOptions)
 
 
 class RetinaNet(DenseDetector):
@@ -91,7 +89,7 @@ def build(options: RetinaNetOptions, num_classes: int) -> RetinaNet:
         coder,
         options.retinanet,
         num_classes,
-        RetinaNetLosses(options.training, coder, num_classes),
+        RetinaNetLosses(options.retinanet.training, coder, num_classes),
     )
 
 
