@@ -42,7 +42,6 @@ NOT_BUILT: dict[str, str] = {
     "Misc/cascade": "Cascade R-CNN",
     "panoptic_fpn_R_101_dconv": "deformable convolution and Cascade R-CNN",
     "_dconv_c3-c5": "deformable convolution",
-    "3x_syncbn": "frozen first stages of a network that is not frozen",
     "regnet": "a RegNet as a detector's backbone",
     "Detectron1-Comparisons": "pooling as it was before alignment",
     "projects/ViTDet": "backbones of transformers in a detector",

@@ -82,7 +82,7 @@ NORMS = {
     "LN": "layer norm",
 }
 
-OF_THE_LIBRARY = ("checkpoint_period", "eval_period", "reference_world_size", "precise_bn")
+OF_THE_LIBRARY = ("checkpoint_period", "eval_period", "reference_world_size")
 """Settings of training that say when, not what."""
 
 
@@ -158,6 +158,34 @@ def test_norms_are_the_published_ones(
 
 
 @pytest.mark.parametrize("name", RECIPES)
+def test_a_resnet_is_the_published_one(
+    name: str, published_settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    options, settings = options_of(name), published_settings[read_recipe(name)["config"]]
+    backbone = settings["backbone"]
+    if "resnet" not in options or backbone["type"] != "ResNet":
+        assert "resnet" not in options or not backbone
+        return
+    ours, stages = options["resnet"], backbone["stages"]
+    trainable = [backbone["stem_trainable"], *(stage["trainable"] for stage in stages)]
+    assert ours["freeze_at"] == trainable.count(False) == [*trainable, True].index(True)
+    norms = (
+        {backbone["norm"]["type"]}
+        if isinstance(backbone["norm"], dict)
+        else {norm["type"] for norm in backbone["norm"]}
+    )
+    assert NORMS[ours["norm"]] in norms
+    blocks = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}[ours["depth"]]
+    assert [stage["blocks"] for stage in stages] == list(blocks)[: len(stages)]
+    assert {stage["groups"] for stage in stages} == {ours["num_groups"]}
+    strides = {(stage["stride_conv1"], stage["stride_conv2"]) for stage in stages[1:]}
+    assert ((2, 1) in strides, (1, 2) in strides) == (
+        ours["stride_in_1x1"],
+        not ours["stride_in_1x1"],
+    )
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_training_is_the_published_one(
     name: str, published_settings: Mapping[str, Mapping[str, Any]]
 ) -> None:
@@ -193,4 +221,5 @@ def comparable(training: Mapping[str, Any]) -> dict[str, Any]:
     assert flat.pop("schedule.ends_at", flat["iterations"]) == flat["iterations"]
     assert flat.pop("optimizer.bias_lr_factor", 1.0) == 1.0
     flat.pop("fp16_gradient_compression", None)
+    flat.setdefault("precise_bn", False)
     return flat
