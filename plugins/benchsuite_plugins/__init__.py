@@ -13,6 +13,17 @@ BENCHSUITE_CONTRACT = (1, 0)
 
 @hookimpl
 def benchsuite_models() -> list[ModelSpec]:
+    def torchvision(name: str, tasks: tuple[str, ...], title: str) -> ModelSpec:
+        module = f"benchsuite_plugins.models.torchvision_{name}"
+        return ModelSpec(
+            name=f"torchvision_{name}",
+            tasks=tasks,
+            factory=f"{module}:create",
+            options=f"{module}:Torchvision{title.replace(' ', '').replace('-', '')}Options",
+            summary=f"{title} with a ResNet-FPN backbone, to torchvision's conventions",
+            licence="Apache-2.0",
+        )
+
     return [
         ModelSpec(
             name="mask_rcnn",
@@ -62,6 +73,8 @@ def benchsuite_models() -> list[ModelSpec]:
             summary="Panoptic FPN with a ResNet backbone, to Detectron2's conventions",
             licence="Apache-2.0",
         ),
+        torchvision("faster_rcnn", ("bbox",), "Faster R-CNN"),
+        torchvision("mask_rcnn", ("bbox", "segm"), "Mask R-CNN"),
     ]
 
 
