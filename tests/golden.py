@@ -1,10 +1,11 @@
 """Run the model that a golden folder describes, and write what it computes.
 
-usage: python tests/golden.py FOLDER OUT
+usage: python tests/golden.py FOLDER OUT [--train]
 
 FOLDER holds ``config.json``, ``weights.npz`` and the images that ``cases`` in the configuration
 names. OUT gets the same result files (``outputs.npz``, ``cases/<name>/outputs_<i>.npz``) with the
-same keys, for ``check_golden.py``. Exit 2: a configuration of something that is not built.
+same keys, for ``check_golden.py``; with ``--train`` also ``train.json``, the losses and gradients
+of ``image.png`` with its truth. Exit 2: a configuration of something that is not built.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import PIL.Image
 import torch
 from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
+from golden_training import train, training_options
 from numpy.typing import NDArray
 
 from benchsuite.errors import BenchsuiteError, UsageError
@@ -65,7 +67,7 @@ TRAINING = frozenset(
     | {"loss_weight", "low_quality_matches", "note", "post_nms_topk_train"}
     | {"pre_nms_topk_train", "proposal_append_gt", "smooth_l1_beta"}
     | {"ignore_value", "loss_normalize_by_visible", "min_keypoints_per_image"}
-    | {"box_loss", "center_sampling_radius", "focal_alpha", "focal_gamma", "loss_normalizer"}
+    | {"box_loss", "center_sampling_radius", "focal_alpha", "focal_gamma"}
 )
 """Settings that inference does not depend on."""
 
@@ -81,6 +83,10 @@ BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
     "fcos.box_coding": (
         "l,t,r,b = relu(output) * stride, measured from the point ((x+0.5)*stride, (y+0.5)*stride)",
     ),
+    "retinanet.loss_normalizer": (
+        "moving average: 0.9 * 100 + 0.1 * positives on the first iteration",
+    ),
+    "fcos.loss_normalizer": ("moving average: 0.9 * 300 + 0.1 * positives on the first iteration",),
     "box_head.pooler_type": ("ROIAlignV2",),
 }
 """Settings that are no option of a model, and the values that it is built for; those of one meta
@@ -169,12 +175,21 @@ def categories(config: Mapping[str, Any]) -> tuple[Category, ...]:
     )
 
 
-def build(config: Mapping[str, Any], weights: Path) -> Any:
-    """The model, through what its plugin registered."""
+def build(
+    config: Mapping[str, Any], weights: Path, training: Mapping[str, Any] | None = None
+) -> Any:
+    """The model, through what its plugin registered.
+
+    Args:
+        training: the settings of ``train.json``, for a model that shall train.
+    """
     spec = registry().find("models", model_name(config))
     options_type = load(spec.options)
+    options = model_options(config, options_type)
+    if training is not None:
+        options = merge(options, training_options(config, training))
     request = ModelRequest(
-        options=read_options(options_type, model_options(config, options_type), "model"),
+        options=read_options(options_type, options, "model"),
         categories=categories(config),
         weights=weights,
     )
@@ -359,11 +374,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--train", action="store_true", help="write train.json too")
     arguments = parser.parse_args()
     config = json.loads((arguments.folder / "config.json").read_text(encoding="utf-8"))
     try:
         for case in config["cases"].values():
             run_case(config, case, arguments.folder, arguments.out)
+        if arguments.train:
+            recorded = arguments.folder / "train.json"
+            settings = json.loads(recorded.read_text(encoding="utf-8"))["settings"]
+            model = build(config, arguments.folder / "weights.npz", settings)
+            result = json.dumps(train(model, arguments.folder), indent=1)
+            (arguments.out / "train.json").write_text(result, encoding="utf-8")
     except BenchsuiteError as error:
         print(f"golden: {error}", file=sys.stderr)
         return error.exit_code

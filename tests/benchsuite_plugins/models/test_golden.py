@@ -27,10 +27,14 @@ FOLDERS = (
     "fcos_R_50_FPN",
 )
 
+TRAINED = ("retinanet_R_50_FPN", "retinanet_R_101_FPN", "fcos_R_50_FPN")
+"""Folders whose losses and gradients are compared too."""
 
-def run_golden(script: Path, *arguments: Path) -> int:
+
+def run_golden(script: Path, *arguments: Path | str) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [str(script), *map(str, arguments)])
+        patch.syspath_prepend(script.parent)
         main = runpy.run_path(str(script), run_name="golden")["main"]
         return int(main())
 
@@ -56,6 +60,25 @@ def test_every_case_is_within_tolerance(
         assert judge.returncode == 0, judge.stdout + judge.stderr
         deviations = json.loads(judge.stdout)["deviations"]
         assert deviations["resized_sha256.equal"] and deviations["padded_size.equal"]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_losses_and_gradients_are_within_tolerance(
+    name: str, golden: Path, repository: Path, tmp_path: Path
+) -> None:
+    folder = golden / name
+    if not (folder / "train.json").is_file():
+        pytest.skip(f"no golden folder {name}")
+    assert run_golden(repository / "tests" / "golden.py", folder, tmp_path, "--train") == 0
+    judge = subprocess.run(
+        [
+            *(sys.executable, golden / "check_golden.py", folder, "--train"),
+            *(tmp_path / "train.json", "--json"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert judge.returncode == 0, judge.stdout + judge.stderr
 
 
 def test_features_are_compared(golden: Path, repository: Path, tmp_path: Path) -> None:
