@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Small models are slower on several threads than on one, most of all where tests run side by side.
+# Torch reads this when it is imported; so do the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

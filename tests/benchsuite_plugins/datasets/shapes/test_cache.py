@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from benchsuite_plugins.datasets.shapes.cache import cached_split, find_damage, split_folder
 from benchsuite_plugins.datasets.shapes.options import ShapesOptions
+from benchsuite_plugins.datasets.shapes.split import write_split
 
 from benchsuite.errors import BenchsuiteError
 
@@ -114,6 +115,7 @@ import sys, time
 from pathlib import Path
 from benchsuite_plugins.datasets.shapes.cache import cached_split
 from benchsuite_plugins.datasets.shapes.options import ShapesOptions
+from benchsuite_plugins.datasets.shapes.split import write_split
 
 cache, mine, theirs = map(Path, sys.argv[1:])
 options = ShapesOptions(count=3, size=64)
