@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill
+from benchsuite_plugins.models.options import PoolerType
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class KeypointHeadOptions:
 
     num_keypoints: int | None = None
     conv_dims: tuple[int, ...] = (512,) * 8
+    pooler_type: PoolerType = "ROIAlignV2"
     pooler_resolution: int = 14
     pooler_sampling_ratio: int = 0
 

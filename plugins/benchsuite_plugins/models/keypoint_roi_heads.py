@@ -12,7 +12,7 @@ from benchsuite_plugins.models.keypoint_decoder import decode_keypoints
 from benchsuite_plugins.models.keypoint_head import KeypointHead, KeypointHeadOptions
 from benchsuite_plugins.models.options import BoxHeadOptions, ROIHeadsOptions
 from benchsuite_plugins.models.roi_heads import ROIHeads
-from benchsuite_plugins.models.roi_pooler import ROIPooler
+from benchsuite_plugins.models.roi_pooler import make_pooler
 
 
 class KeypointROIHeads(ROIHeads):
@@ -39,12 +39,7 @@ class KeypointROIHeads(ROIHeads):
         super().__init__(
             options, box_head, None, num_classes=num_classes, channels=channels, strides=strides
         )
-        self.keypoint_pooler = ROIPooler(
-            options.in_features,
-            strides,
-            keypoint_head.pooler_resolution,
-            keypoint_head.pooler_sampling_ratio,
-        )
+        self.keypoint_pooler = make_pooler(options.in_features, strides, keypoint_head)
         self.keypoint_head = KeypointHead(
             channels[options.in_features[0]], num_keypoints, keypoint_head
         )

@@ -19,6 +19,9 @@ from benchsuite_plugins.models.training_options import (
 NormName = Literal["", "FrozenBN", "BN", "SyncBN", "GN"]
 """Normalisation after a convolution; ``""``: none, the convolution has a bias instead."""
 
+PoolerType = Literal["ROIAlignV2", "ROIAlign"]
+"""RoIAlign with the correction by half a cell, or as Detectron had it."""
+
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
@@ -137,6 +140,7 @@ class BoxHeadOptions:
 
     Attributes:
         norm: of the convolutions.
+        pooler_type: how regions are pooled: the published models but Detectron's have ROIAlignV2.
         pooler_resolution: side of the pooled region.
         pooler_sampling_ratio: samples a bin and axis; 0: as many as there are feature pixels.
         cls_agnostic_bbox_reg: one box for all classes, in place of one a class.
@@ -147,6 +151,7 @@ class BoxHeadOptions:
     num_fc: int = 2
     fc_dim: int = 1024
     norm: NormName = ""
+    pooler_type: PoolerType = "ROIAlignV2"
     pooler_resolution: int = 7
     pooler_sampling_ratio: int = 0
     bbox_reg_weights: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
@@ -165,6 +170,7 @@ class MaskHeadOptions:
     num_conv: int = 4
     conv_dim: int = 256
     norm: NormName = ""
+    pooler_type: PoolerType = "ROIAlignV2"
     pooler_resolution: int = 14
     pooler_sampling_ratio: int = 0
     cls_agnostic_mask: bool = False

@@ -18,7 +18,7 @@ from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.instances import Detections, Proposals
 from benchsuite_plugins.models.mask_head import MaskHead, mask_probabilities
 from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
-from benchsuite_plugins.models.roi_pooler import ROIPooler
+from benchsuite_plugins.models.roi_pooler import ROIPooler, make_pooler
 
 
 class ROIHeads(nn.Module):
@@ -47,9 +47,7 @@ class ROIHeads(nn.Module):
         in_channels = channels[options.in_features[0]]
         self.options = options
         self.box_coder = BoxCoder(box_head.bbox_reg_weights)
-        self.box_pooler = ROIPooler(
-            options.in_features, strides, box_head.pooler_resolution, box_head.pooler_sampling_ratio
-        )
+        self.box_pooler = make_pooler(options.in_features, strides, box_head)
         self.box_head = BoxHead(in_channels, box_head)
         self.box_predictor = BoxPredictor(
             self.box_head.out_channels, num_classes, box_head.cls_agnostic_bbox_reg
@@ -57,12 +55,7 @@ class ROIHeads(nn.Module):
         self.mask_pooler: ROIPooler | None = None
         self.mask_head: MaskHead | None = None
         if mask_head is not None:
-            self.mask_pooler = ROIPooler(
-                options.in_features,
-                strides,
-                mask_head.pooler_resolution,
-                mask_head.pooler_sampling_ratio,
-            )
+            self.mask_pooler = make_pooler(options.in_features, strides, mask_head)
             self.mask_head = MaskHead(in_channels, num_classes, mask_head)
 
     def forward(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import log2
+from typing import Protocol
 
 import torch
 from benchsuite_kernels import ops
 from torch import Tensor, nn
 
 from benchsuite_plugins.models.boxes import box_area
+from benchsuite_plugins.models.options import PoolerType
 
 CANONICAL_SIZE, CANONICAL_LEVEL = 224, 4
 """A region of 224 x 224 pixels, the size of an ImageNet crop, is read from p4."""
@@ -50,15 +52,70 @@ class ROIPooler(nn.Module):
         Returns:
             (R, C, S, S).
         """
+        levels = assign_levels(boxes, self.finest_level, len(self.in_features))
         return ops.roi_align(
             [features[name] for name in self.in_features],
-            boxes,
+            self.placed(boxes, levels),
             image_index,
-            assign_levels(boxes, self.finest_level, len(self.in_features)),
+            levels,
             self.scales,
             self.resolution,
             self.sampling_ratio,
         )
+
+    def placed(self, boxes: Tensor, levels: Tensor) -> Tensor:
+        """Where the corrected RoIAlign shall read: (R, 4) boxes of the levels (R,) to (R, 4)."""
+        return boxes
+
+
+class UncorrectedROIPooler(ROIPooler):
+    """RoIAlign as Mask R-CNN's paper had it, without the correction by half a cell; a region is at
+    least one cell wide and high."""
+
+    def placed(self, boxes: Tensor, levels: Tensor) -> Tensor:
+        cells = torch.tensor(self.scales, device=boxes.device).reciprocal()
+        return moved_half_a_cell(boxes, cells[levels, None])
+
+
+class PoolerOptions(Protocol):
+    """What the options of each head say of its pooling."""
+
+    @property
+    def pooler_type(self) -> PoolerType: ...
+    @property
+    def pooler_resolution(self) -> int: ...
+    @property
+    def pooler_sampling_ratio(self) -> int: ...
+
+
+POOLERS: Mapping[PoolerType, type[ROIPooler]] = {
+    "ROIAlignV2": ROIPooler,
+    "ROIAlign": UncorrectedROIPooler,
+}
+
+
+def make_pooler(
+    in_features: tuple[str, ...], strides: Mapping[str, int], options: PoolerOptions
+) -> ROIPooler:
+    """The pooler that a head's options ask for."""
+    return POOLERS[options.pooler_type](
+        in_features, strides, options.pooler_resolution, options.pooler_sampling_ratio
+    )
+
+
+def moved_half_a_cell(boxes: Tensor, cell: Tensor) -> Tensor:
+    """The boxes of which the corrected RoIAlign reads what the uncorrected one reads of ``boxes``.
+
+    Args:
+        boxes: (R, 4), xyxy, input pixels.
+        cell: (R, 1), input pixels a cell of the map that each box is read from.
+
+    Returns:
+        (R, 4).
+    """
+    top_left = boxes[:, :2]
+    bottom_right = boxes[:, 2:].maximum(top_left + cell)
+    return torch.cat([top_left, bottom_right], dim=1) + 0.5 * cell
 
 
 def assign_levels(boxes: Tensor, finest_level: int, level_count: int) -> Tensor:
