@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from benchsuite_plugins.models.detector import Detector
 from benchsuite_plugins.models.fpn import FPN
 from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
 from benchsuite_plugins.models.instances import Detections
 from benchsuite_plugins.models.roi_heads import ROIHeads
 from benchsuite_plugins.models.rpn import RegionProposalNetwork
+from benchsuite_plugins.models.target_batch import TargetBatch
+from benchsuite_plugins.models.trainable import Trainable
 
 
-class GeneralizedRCNN(Detector):
+class GeneralizedRCNN(Detector, Trainable):
     """Faster R-CNN and its descendants, by what they are given."""
 
     def __init__(
@@ -30,3 +34,8 @@ class GeneralizedRCNN(Detector):
         proposals = self.proposal_generator(features, batch.sizes)
         detections: Detections = self.roi_heads(features, proposals, batch.sizes)
         return detections
+
+    def batch_losses(self, batch: ImageBatch, truth: TargetBatch) -> dict[str, Tensor]:
+        features = self.backbone(batch.pixels)
+        proposals, losses = self.proposal_generator.losses(features, batch.sizes, truth)
+        return {**losses, **self.roi_heads.losses(features, proposals, truth)}

@@ -50,6 +50,26 @@ def mask_probabilities(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         (R, M, M) float32.
     """
+    return _of_class(logits, labels).sigmoid()
+
+
+def mask_loss(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """The mean binary cross entropy of all cells of the masks of the true classes; 0 of none.
+
+    Args:
+        logits: (R, K, M, M), or (R, 1, M, M) for one mask for all classes.
+        labels: (R,) int64.
+        targets: (R, M, M) bool.
+
+    Returns:
+        () float32.
+    """
+    chosen = _of_class(logits, labels)
+    total = F.binary_cross_entropy_with_logits(chosen, targets.to(chosen), reduction="sum")
+    return total / max(chosen.numel(), 1)
+
+
+def _of_class(logits: Tensor, labels: Tensor) -> Tensor:
+    """(R, M, M) float32."""
     rows = torch.arange(len(labels), device=labels.device)
-    chosen = logits[rows, labels] if logits.shape[1] > 1 else logits[:, 0]
-    return chosen.float().sigmoid()
+    return (logits[rows, labels] if logits.shape[1] > 1 else logits[:, 0]).float()

@@ -14,11 +14,15 @@ from benchsuite_plugins.models.box_head import (
     class_probabilities,
     select_detections,
 )
+from benchsuite_plugins.models.fast_rcnn_losses import FastRCNNLosses
 from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.instances import Detections, Proposals
-from benchsuite_plugins.models.mask_head import MaskHead, mask_probabilities
+from benchsuite_plugins.models.mask_head import MaskHead, mask_loss, mask_probabilities
+from benchsuite_plugins.models.mask_targets import mask_targets
 from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
+from benchsuite_plugins.models.proposal_labels import LabelledProposals, label_proposals
 from benchsuite_plugins.models.roi_pooler import ROIPooler, make_pooler
+from benchsuite_plugins.models.target_batch import TargetBatch
 
 
 class ROIHeads(nn.Module):
@@ -46,12 +50,14 @@ class ROIHeads(nn.Module):
         check_names("roi_heads.in_features", options.in_features, channels)
         in_channels = channels[options.in_features[0]]
         self.options = options
+        self.num_classes = num_classes
         self.box_coder = BoxCoder(box_head.bbox_reg_weights)
         self.box_pooler = make_pooler(options.in_features, strides, box_head)
         self.box_head = BoxHead(in_channels, box_head)
         self.box_predictor = BoxPredictor(
             self.box_head.out_channels, num_classes, box_head.cls_agnostic_bbox_reg
         )
+        self.fast_rcnn_losses = FastRCNNLosses(box_head.training, self.box_coder)
         self.mask_pooler: ROIPooler | None = None
         self.mask_head: MaskHead | None = None
         if mask_head is not None:
@@ -85,3 +91,40 @@ class ROIHeads(nn.Module):
         return select_detections(
             class_probabilities(logits), boxes, proposals.image_index, sizes, self.options
         )
+
+    def losses(
+        self, features: Mapping[str, Tensor], proposals: Proposals, truth: TargetBatch
+    ) -> dict[str, Tensor]:
+        """Every branch's terms, weighted: () float32 each.
+
+        Args:
+            features: (N, C, H, W) maps, by name.
+
+        Raises:
+            ContractError: a branch has nothing to learn from.
+        """
+        regions = label_proposals(proposals, truth, self.options.training, self.num_classes)
+        return {
+            **self.box_losses(features, regions, truth),
+            **self.mask_losses(features, regions.objects(), truth),
+        }
+
+    def box_losses(
+        self, features: Mapping[str, Tensor], regions: LabelledProposals, truth: TargetBatch
+    ) -> dict[str, Tensor]:
+        """Of the box branch alone."""
+        pooled = self.box_pooler(features, regions.boxes, regions.image_index)
+        logits, deltas = self.box_predictor(self.box_head(pooled))
+        return self.fast_rcnn_losses(logits, deltas, regions, truth)
+
+    def mask_losses(
+        self, features: Mapping[str, Tensor], objects: LabelledProposals, truth: TargetBatch
+    ) -> dict[str, Tensor]:
+        """Of the mask branch, where there is one."""
+        if self.mask_pooler is None or self.mask_head is None:
+            return {}
+        pooled = self.mask_pooler(features, objects.boxes, objects.image_index)
+        logits = self.mask_head(pooled)
+        masks = truth.required_masks()
+        targets = mask_targets(masks, objects.matched, objects.boxes, logits.shape[-1])
+        return {"loss_mask": mask_loss(logits, objects.labels, targets)}

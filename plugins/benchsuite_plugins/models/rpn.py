@@ -18,6 +18,8 @@ from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import normal_fill
 from benchsuite_plugins.models.nms_per_image import nms_per_image
 from benchsuite_plugins.models.options import AnchorOptions, RPNOptions
+from benchsuite_plugins.models.rpn_losses import RPNLosses
+from benchsuite_plugins.models.target_batch import TargetBatch
 
 
 class RPNHead(nn.Module):
@@ -86,6 +88,7 @@ class RegionProposalNetwork(nn.Module):
             self.anchor_generator.shared_anchors_per_cell,
             options.conv_dims,
         )
+        self.rpn_losses = RPNLosses(options.training, self.box_coder)
 
     def forward(self, features: Mapping[str, Tensor], sizes: Tensor) -> Proposals:
         """The best proposals of each image.
@@ -94,15 +97,51 @@ class RegionProposalNetwork(nn.Module):
             features: (N, C, H, W) maps, by name.
             sizes: (N, 2), height and width of each image before padding.
         """
-        maps = [features[name] for name in self.options.in_features]
-        logits, deltas = self.rpn_head(maps)
         return select_proposals(
-            [flatten_anchors(level, 1).squeeze(-1) for level in logits],
-            [flatten_anchors(level, 4) for level in deltas],
-            self.anchor_generator(maps),
+            *self._rate_anchors(features),
             sizes,
             self.box_coder,
             self.options,
+            pre_nms_topk=self.options.pre_nms_topk_test,
+            post_nms_topk=self.options.post_nms_topk_test,
+        )
+
+    def losses(
+        self, features: Mapping[str, Tensor], sizes: Tensor, truth: TargetBatch
+    ) -> tuple[Proposals, dict[str, Tensor]]:
+        """What the heads shall learn from, without gradient, and this network's own losses.
+
+        Args:
+            features: (N, C, H, W) maps, by name.
+            sizes: (N, 2), height and width of each image before padding.
+        """
+        logits, deltas, anchors = self._rate_anchors(features)
+        losses = self.rpn_losses(
+            torch.cat(logits, dim=1), torch.cat(deltas, dim=1), torch.cat(anchors), truth
+        )
+        with torch.no_grad():
+            proposals = select_proposals(
+                logits,
+                deltas,
+                anchors,
+                sizes,
+                self.box_coder,
+                self.options,
+                pre_nms_topk=self.options.training.pre_nms_topk,
+                post_nms_topk=self.options.training.post_nms_topk,
+            )
+        return proposals, losses
+
+    def _rate_anchors(
+        self, features: Mapping[str, Tensor]
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Logits (N, M), deltas (N, M, 4) and anchors (M, 4), a level each."""
+        maps = [features[name] for name in self.options.in_features]
+        logits, deltas = self.rpn_head(maps)
+        return (
+            [flatten_anchors(level, 1).squeeze(-1) for level in logits],
+            [flatten_anchors(level, 4) for level in deltas],
+            self.anchor_generator(maps),
         )
 
 
@@ -113,6 +152,9 @@ def select_proposals(
     sizes: Tensor,
     box_coder: BoxCoder,
     options: RPNOptions,
+    *,
+    pre_nms_topk: int,
+    post_nms_topk: int,
 ) -> Proposals:
     """The best anchors of each level, decoded, clipped and suppressed level by level.
 
@@ -123,12 +165,14 @@ def select_proposals(
         deltas: a (N, M, 4) a level.
         anchors: a (M, 4) a level.
         sizes: (N, 2), height and width of each image before padding.
+        pre_nms_topk: anchors a level that enter the suppression.
+        post_nms_topk: proposals an image that leave it.
     """
     boxes, scores, levels = [], [], []
     for level, (level_logits, level_deltas, level_anchors) in enumerate(
         zip(logits, deltas, anchors, strict=True)
     ):
-        count = min(options.pre_nms_topk_test, level_logits.shape[1])
+        count = min(pre_nms_topk, level_logits.shape[1])
         top, index = level_logits.float().topk(count, dim=1)
         top_deltas = level_deltas.gather(1, index[..., None].expand(-1, -1, 4))
         boxes.append(box_coder.decode(top_deltas, level_anchors[index]))
@@ -148,6 +192,6 @@ def select_proposals(
         group_count=len(logits),
         image_count=len(sizes),
         iou_threshold=options.nms_thresh,
-        limit=options.post_nms_topk_test,
+        limit=post_nms_topk,
     )
     return Proposals(proposals.boxes[kept], proposals.logits[kept], image_index[kept])

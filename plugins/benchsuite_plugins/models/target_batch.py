@@ -39,6 +39,32 @@ class TargetBatch:
     keypoints: Tensor | None = None
     semantic: Tensor | None = None
 
+    def required_masks(self) -> tuple[TargetMask, ...]:
+        """The masks, for a model that learns them.
+
+        Raises:
+            ContractError: there are objects, and they have none.
+        """
+        if self.masks is None and len(self.labels):
+            raise ContractError("the model learns masks, and the targets have none")
+        return self.masks or ()
+
+    def required_keypoints(self, count: int) -> Tensor:
+        """The keypoints, (G, ``count``, 3), for a model that learns them.
+
+        Raises:
+            ContractError: there are objects, and they have none, or another number.
+        """
+        if self.keypoints is None and not len(self.labels):
+            return self.boxes.new_zeros((0, count, 3))
+        if self.keypoints is None:
+            raise ContractError("the model learns keypoints, and the targets have none")
+        if self.keypoints.shape[1] != count:
+            raise ContractError(
+                f"the model learns {count} keypoints, the targets have {self.keypoints.shape[1]}"
+            )
+        return self.keypoints
+
 
 def collate_targets(targets: Sequence[Target], pixels: Tensor) -> TargetBatch:
     """Targets of the images of a batch.

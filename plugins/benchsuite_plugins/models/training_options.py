@@ -23,7 +23,7 @@ class BoxLossOptions:
     """
 
     name: str = "smooth_l1"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     weight: float = 1.0
 
 
@@ -38,7 +38,7 @@ class ClassLossOptions:
     """
 
     name: str = "cross_entropy"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     weight: float = 1.0
 
 

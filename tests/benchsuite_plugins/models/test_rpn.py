@@ -16,6 +16,8 @@ from benchsuite.errors import UsageError
 
 CODER = BoxCoder((1, 1, 1, 1))
 
+TEN = {"pre_nms_topk": 10, "post_nms_topk": 10}
+
 
 def test_head_outputs_are_flattened_in_the_order_of_the_anchors() -> None:
     images, anchors, values, height, width = 2, 3, 4, 2, 5
@@ -37,11 +39,11 @@ def random_level(count: int, images: int, seed: int) -> tuple[Tensor, Tensor, Te
 
 
 def test_selection_equals_the_plain_procedure_an_image_at_a_time() -> None:
-    options = RPNOptions(pre_nms_topk_test=60, post_nms_topk_test=40, min_size=2.0)
+    options, limits = RPNOptions(min_size=2.0), {"pre_nms_topk": 60, "post_nms_topk": 40}
     sizes = torch.tensor([[70.0, 50.0], [40.0, 90.0], [64.0, 64.0]])
     levels = [random_level(count, 3, seed) for seed, count in enumerate((200, 80, 9))]
     logits, deltas, anchors = zip(*levels, strict=True)
-    found = select_proposals(logits, deltas, anchors, sizes, CODER, options)
+    found = select_proposals(logits, deltas, anchors, sizes, CODER, options, **limits)
     assert found.image_index.tolist() == sorted(found.image_index.tolist())
     for image, (height, width) in enumerate(sizes.tolist()):
         boxes, scores, groups = [], [], []
@@ -70,7 +72,7 @@ def test_what_is_not_finite_or_empty_is_dropped() -> None:
     deltas[1, 1, 2] = math.nan
     deltas[1, 0, 0] = math.inf
     sizes = torch.tensor([[32.0, 32.0], [32.0, 32.0]])
-    found = select_proposals([logits], [deltas], [anchors], sizes, CODER, RPNOptions())
+    found = select_proposals([logits], [deltas], [anchors], sizes, CODER, RPNOptions(), **TEN)
     # The third anchor lies outside both images.
     assert found.image_index.tolist() == [0, 1]
     assert found.boxes.tolist() == [[8, 8, 16, 16], [0, 8, 8, 16]]
@@ -79,7 +81,11 @@ def test_what_is_not_finite_or_empty_is_dropped() -> None:
 def test_no_proposal_is_an_ordinary_outcome() -> None:
     logits, deltas = torch.full((1, 3), math.nan), torch.zeros(1, 3, 4)
     found = select_proposals(
-        [logits], [deltas], [torch.ones(3, 4)], torch.tensor([[5.0, 5.0]]), CODER, RPNOptions()
+        *([logits], [deltas], [torch.ones(3, 4)]),
+        torch.tensor([[5.0, 5.0]]),
+        CODER,
+        RPNOptions(),
+        **TEN,
     )
     assert found.boxes.shape == (0, 4) and found.logits.shape == found.image_index.shape == (0,)
 
