@@ -44,3 +44,20 @@ def test_area_and_extent() -> None:
     assert box_area(boxes)[:2].tolist() == [6, 0]
     assert larger_than(boxes, 0).tolist() == [True, False, False]
     assert larger_than(boxes, 2).tolist() == [False, False, False]
+
+
+def test_encoding_by_hand() -> None:
+    # From 20 x 40 around (20, 40) to 40 x 20 around (22, 38).
+    deltas = BoxCoder((10, 10, 5, 5)).encode(torch.tensor([[2.0, 28.0, 42.0, 48.0]]), BOX)
+    expected = [[1.0, -0.5, 5 * math.log(2), 5 * math.log(0.5)]]
+    torch.testing.assert_close(deltas, torch.tensor(expected))
+
+
+def test_decoding_undoes_encoding() -> None:
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand((2, 50, 2), generator=generator) * 100
+    sizes = 1 + torch.rand((2, 50, 2), generator=generator) * 50
+    targets, boxes = torch.cat([corners, corners + sizes], dim=-1)
+    coder = BoxCoder((1, 2, 3, 4))
+    decoded = coder.decode(coder.encode(targets, boxes), boxes)
+    torch.testing.assert_close(decoded, targets, atol=1e-4, rtol=1e-5)
