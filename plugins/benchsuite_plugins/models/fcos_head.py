@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from benchsuite_plugins.models.dense_options import FCOSHeadOptions
-from benchsuite_plugins.models.retinanet_head import conv_subnet, predictor, set_prior
+from benchsuite_plugins.models.retinanet_head import conv3x3, conv_subnet, set_prior
 
 
 class FCOSHead(nn.Module):
@@ -25,9 +25,9 @@ class FCOSHead(nn.Module):
         self.cls_subnet = conv_subnet(*subnet)
         self.bbox_subnet = conv_subnet(*subnet)
         out_channels = options.conv_dim if options.num_convs else in_channels
-        self.cls_score = predictor(out_channels, num_classes)
-        self.bbox_pred = predictor(out_channels, 4)
-        self.ctrness = predictor(out_channels, 1)
+        self.cls_score = conv3x3(out_channels, num_classes)
+        self.bbox_pred = conv3x3(out_channels, 4)
+        self.ctrness = conv3x3(out_channels, 1)
         set_prior(self.cls_score, options.prior_prob)
 
     def forward(

@@ -28,8 +28,8 @@ class RetinaNetHead(nn.Module):
         subnet = (in_channels, in_channels, options.num_convs, options.norm)
         self.cls_subnet = conv_subnet(*subnet)
         self.bbox_subnet = conv_subnet(*subnet)
-        self.cls_score = predictor(in_channels, anchors_per_cell * num_classes)
-        self.bbox_pred = predictor(in_channels, anchors_per_cell * 4)
+        self.cls_score = conv3x3(in_channels, anchors_per_cell * num_classes)
+        self.bbox_pred = conv3x3(in_channels, anchors_per_cell * 4)
         set_prior(self.cls_score, options.prior_prob)
 
     def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -43,16 +43,15 @@ def conv_subnet(in_channels: int, channels: int, num_convs: int, norm: SubnetNor
     """3x3 convolutions with biases, each with its normalisation and a ReLU, as one flat list."""
     layers: list[nn.Module] = []
     for index in range(num_convs):
-        layers.append(nn.Conv2d(channels if index else in_channels, channels, 3, padding=1))
-        normal_fill(layers[-1], std=0.01)
+        layers.append(conv3x3(channels if index else in_channels, channels))
         if norm:
             layers.append(NORMS[norm](channels))
         layers.append(nn.ReLU())
     return nn.Sequential(*layers)
 
 
-def predictor(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """A 3x3 convolution whose output is a prediction."""
+def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """With a bias, and small random weights."""
     conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
     normal_fill(conv, std=0.01)
     return conv
