@@ -43,7 +43,6 @@ NOT_BUILT: dict[str, str] = {
     "panoptic_fpn_R_101_dconv": "deformable convolution and Cascade R-CNN",
     "_dconv_c3-c5": "deformable convolution",
     "regnet": "a RegNet as a detector's backbone",
-    "Detectron1-Comparisons": "pooling as it was before alignment",
     "projects/ViTDet": "backbones of transformers in a detector",
     "projects/MViTv2": "backbones of transformers in a detector",
 }

@@ -211,6 +211,17 @@ def test_norms_are_the_published_ones(
 
 
 @pytest.mark.parametrize("name", RECIPES)
+def test_pooling_is_the_published_one(
+    name: str, published_settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    options, settings = options_of(name), published_settings[read_recipe(name)["config"]]
+    for head in ("box", "mask", "keypoint"):
+        kind = look_up(options, f"{head}_head.pooler_type")
+        aligned = look_up(settings, f"{head}.pooler.aligned")
+        assert kind is None or kind == ("ROIAlignV2" if aligned else "ROIAlign"), head
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_a_resnet_is_the_published_one(
     name: str, published_settings: Mapping[str, Mapping[str, Any]]
 ) -> None:

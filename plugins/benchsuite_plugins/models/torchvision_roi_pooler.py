@@ -10,7 +10,12 @@ from benchsuite_kernels import ops
 from torch import Tensor
 
 from benchsuite_plugins.models.boxes import box_area
-from benchsuite_plugins.models.roi_pooler import CANONICAL_LEVEL, CANONICAL_SIZE, ROIPooler
+from benchsuite_plugins.models.roi_pooler import (
+    CANONICAL_LEVEL,
+    CANONICAL_SIZE,
+    ROIPooler,
+    moved_half_a_cell,
+)
 
 
 class TorchvisionROIPooler(ROIPooler):
@@ -43,21 +48,6 @@ class TorchvisionROIPooler(ROIPooler):
             self.resolution,
             self.sampling_ratio,
         )
-
-
-def moved_half_a_cell(boxes: Tensor, cell: Tensor) -> Tensor:
-    """The boxes of which the corrected RoIAlign reads what the uncorrected one reads of ``boxes``.
-
-    Args:
-        boxes: (R, 4), xyxy, input pixels.
-        cell: (R, 1), input pixels a cell of the map that each box is read from.
-
-    Returns:
-        (R, 4).
-    """
-    top_left = boxes[:, :2]
-    bottom_right = boxes[:, 2:].maximum(top_left + cell)
-    return torch.cat([top_left, bottom_right], dim=1) + 0.5 * cell
 
 
 def assign_levels(boxes: Tensor, finest_level: int, level_count: int) -> Tensor:
