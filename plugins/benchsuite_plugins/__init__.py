@@ -75,6 +75,7 @@ def benchsuite_models() -> list[ModelSpec]:
         ),
         torchvision("faster_rcnn", ("bbox",), "Faster R-CNN"),
         torchvision("mask_rcnn", ("bbox", "segm"), "Mask R-CNN"),
+        torchvision("retinanet", ("bbox",), "RetinaNet"),
     ]
 
 

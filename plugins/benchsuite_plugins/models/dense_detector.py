@@ -103,24 +103,53 @@ def select_detections(
         anchors: a (M, 4) a level.
     """
     image_count, _, num_classes = scores[0].shape
+    candidates = collect_candidates(scores, deltas, anchors, coder, options)
+    return suppress(candidates, options, num_classes=num_classes, image_count=image_count)
+
+
+def collect_candidates(
+    scores: Sequence[Tensor],
+    deltas: Sequence[Tensor],
+    anchors: Sequence[Tensor],
+    coder: Coder,
+    options: DenseOptions,
+) -> Detections:
+    """What enters the suppression: rows by level, within a level by image and score; all finite.
+
+    Args:
+        scores: a (N, M, K) float32 a level.
+        deltas: a (N, M, 4) a level.
+        anchors: a (M, 4) a level.
+    """
     levels = [
         _candidates(level_scores, level_deltas, level_anchors, coder, options)
         for level_scores, level_deltas, level_anchors in zip(scores, deltas, anchors, strict=True)
     ]
     boxes, best, labels, image_index = (torch.cat(part) for part in zip(*levels, strict=True))
     finite = boxes.isfinite().all(dim=-1)
-    boxes, best, labels, image_index = (part[finite] for part in (boxes, best, labels, image_index))
+    return Detections(boxes[finite], best[finite], labels[finite], image_index[finite])
+
+
+def suppress(
+    candidates: Detections, options: DenseOptions, *, num_classes: int, image_count: int
+) -> Detections:
+    """The best candidates of each image, suppressed class by class."""
     kept = nms_per_image(
-        boxes,
-        best,
-        labels,
-        image_index,
+        candidates.boxes,
+        candidates.scores,
+        candidates.labels,
+        candidates.image_index,
         group_count=num_classes,
         image_count=image_count,
         iou_threshold=options.nms_thresh_test,
         limit=options.detections_per_image,
     )
-    return Detections(boxes[kept], best[kept], labels[kept], image_index[kept])
+    return Detections(
+        candidates.boxes[kept],
+        candidates.scores[kept],
+        candidates.labels[kept],
+        candidates.image_index[kept],
+    )
 
 
 def _candidates(

@@ -22,13 +22,16 @@ def detections_to_predictions(
     original_sizes: Tensor,
     *,
     paste: PasteMasks = ops.paste_masks_to_rle,
+    min_size: float = 0.0,
 ) -> list[Prediction]:
-    """Rescale and clip boxes, drop those without extent, rescale keypoints, paste masks.
+    """Rescale and clip boxes, drop those that are too small, rescale keypoints, paste masks.
 
     Args:
         sizes: (N, 2), height and width of each resized image before padding.
         original_sizes: (N, 2), height and width of each image as it was given.
         paste: how masks are pasted.
+        min_size: both sides of a box must be greater, in pixels of the original image; below 0:
+            those without extent stay.
 
     Returns:
         N predictions, best score first; an image without detections has an empty one.
@@ -37,7 +40,7 @@ def detections_to_predictions(
     # Height and width are scaled apart: the resize rounds each to whole pixels.
     scale = (original_sizes / sizes).flip(-1).repeat(1, 2)
     boxes = clip_boxes(detections.boxes * scale[image_index], original_sizes[image_index])
-    kept = larger_than(boxes, 0).nonzero().squeeze(1)
+    kept = larger_than(boxes, min_size).nonzero().squeeze(1)
     counts = image_index[kept].bincount(minlength=len(sizes)).tolist()
     boxes = boxes[kept]
     scores = detections.scores[kept].cpu().numpy()

@@ -25,7 +25,22 @@ from benchsuite_plugins.models.torchvision_roi_heads import TorchvisionROIHeads
 from benchsuite_plugins.models.torchvision_rpn import TorchvisionRPN
 
 
-class TorchvisionRCNN(Detector):
+class TorchvisionDetector(Detector):
+    """Masks are pasted as torchvision does it, and boxes without extent stay in the results."""
+
+    @torch.inference_mode()
+    def postprocess(self, outputs: RawOutputs) -> list[Prediction]:
+        """Raw outputs to one prediction an image, in pixels of the images as they were given."""
+        return detections_to_predictions(
+            outputs.detections,
+            outputs.sizes,
+            outputs.original_sizes,
+            paste=paste_expanded_masks,
+            min_size=-1.0,
+        )
+
+
+class TorchvisionRCNN(TorchvisionDetector):
     """Faster R-CNN and its descendants, by what they are given."""
 
     def __init__(
@@ -45,13 +60,6 @@ class TorchvisionRCNN(Detector):
         proposals = self.proposal_generator(features, batch.sizes)
         detections: Detections = self.roi_heads(features, proposals, batch.sizes)
         return detections
-
-    @torch.inference_mode()
-    def postprocess(self, outputs: RawOutputs) -> list[Prediction]:
-        """Raw outputs to one prediction an image, in pixels of the images as they were given."""
-        return detections_to_predictions(
-            outputs.detections, outputs.sizes, outputs.original_sizes, paste=paste_expanded_masks
-        )
 
 
 DetectorType = TypeVar("DetectorType", bound=Detector)

@@ -11,7 +11,12 @@ import pytest
 import torch
 from benchsuite_plugins.checkpoints import load_state
 from benchsuite_plugins.checkpoints.torchvision_names import from_torchvision
-from benchsuite_plugins.models import torchvision_faster_rcnn, torchvision_mask_rcnn
+from benchsuite_plugins.models import (
+    torchvision_faster_rcnn,
+    torchvision_mask_rcnn,
+    torchvision_retinanet,
+)
+from benchsuite_plugins.models.dense_options import RetinaNetHeadOptions
 from benchsuite_plugins.models.options import (
     BoxHeadOptions,
     FPNOptions,
@@ -95,17 +100,42 @@ CASES = {
             5,
         ),
     ),
+    "retinanet_resnet50_fpn": Case(
+        lambda: detection.retinanet_resnet50_fpn(num_classes=6, **NARROWED),
+        lambda: torchvision_retinanet.build(
+            torchvision_retinanet.TorchvisionRetinaNetOptions(input=INPUT), 6
+        ),
+        label_offset=0,
+    ),
+    "retinanet_resnet50_fpn_v2": Case(
+        lambda: detection.retinanet_resnet50_fpn_v2(num_classes=6, **NARROWED),
+        lambda: torchvision_retinanet.build(
+            torchvision_retinanet.TorchvisionRetinaNetOptions(
+                input=INPUT,
+                resnet=ResNetOptions(
+                    norm="BN", stride_in_1x1=False, out_features=("res3", "res4", "res5")
+                ),
+                p6_from="res5",
+                retinanet=RetinaNetHeadOptions(norm="GN", detections_per_image=300),
+            ),
+            6,
+        ),
+        label_offset=0,
+    ),
 }
 
 
 PREDICTORS = (
-    ("rpn.head.cls_logits", 2.0),
-    ("rpn.head.bbox_pred", 0.3),
-    ("roi_heads.box_predictor.cls_score", 1.5),
-    ("roi_heads.box_predictor.bbox_pred", 1.0),
-    ("roi_heads.mask_predictor.mask_fcn_logits", 2.0),
+    ("rpn.head.cls_logits", 0.0, 2.0),
+    ("rpn.head.bbox_pred", 0.0, 0.3),
+    ("roi_heads.box_predictor.cls_score", 0.0, 1.5),
+    ("roi_heads.box_predictor.bbox_pred", 0.0, 1.0),
+    ("roi_heads.mask_predictor.mask_fcn_logits", 0.0, 2.0),
+    ("head.classification_head.cls_logits", -4.0, 1.5),
+    ("head.regression_head.bbox_reg", 0.0, 0.3),
 )
-"""Layers whose outputs decide, in the order they are computed, and the spread they shall have."""
+"""Layers whose outputs decide, in the order they are computed, with the mean and the spread that
+their outputs shall have."""
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -132,13 +162,15 @@ def enliven(model: nn.Module) -> None:
             module.weight.uniform_(0.4, 0.8)
             module.bias.normal_(0, 0.1)
     noise = nn.functional.interpolate(torch.rand(1, 3, 9, 9), (60, 80), mode="bilinear")[0]
-    for name, spread in PREDICTORS:
+    for name, mean, spread in PREDICTORS:
         if name in layers:
-            standardize(model, layers[name], spread, noise)
+            standardize(model, layers[name], mean, spread, noise)
 
 
-def standardize(model: nn.Module, layer: Any, spread: float, image: torch.Tensor) -> None:
-    """Give every channel that the layer puts out on the image a mean of 0 and a spread."""
+def standardize(
+    model: nn.Module, layer: Any, mean: float, spread: float, image: torch.Tensor
+) -> None:
+    """Give every channel that the layer puts out on the image a mean and a spread."""
     outputs: list[torch.Tensor] = []
     handle = layer.register_forward_hook(
         lambda module, inputs, output: outputs.append(output.transpose(0, 1).flatten(1))
@@ -151,7 +183,7 @@ def standardize(model: nn.Module, layer: Any, spread: float, image: torch.Tensor
     axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
     shape = [-1 if each == axis else 1 for each in range(layer.weight.ndim)]
     layer.weight.mul_(factor.view(shape))
-    layer.bias.sub_(values.mean(dim=1)).mul_(factor)
+    layer.bias.sub_(values.mean(dim=1)).mul_(factor).add_(mean)
 
 
 @torch.no_grad()
