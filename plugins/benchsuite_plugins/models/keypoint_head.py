@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,6 +10,10 @@ from torch.nn import functional as F
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill
 from benchsuite_plugins.models.options import PoolerType
+from benchsuite_plugins.models.training_options import KeypointHeadTrainingOptions
+
+HEAT_MAP_SCALE = 4
+"""Cells of the heat map to one of the pooled region, along each axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class KeypointHeadOptions:
     pooler_type: PoolerType = "ROIAlignV2"
     pooler_resolution: int = 14
     pooler_sampling_ratio: int = 0
+    training: KeypointHeadTrainingOptions = field(default_factory=KeypointHeadTrainingOptions)
 
 
 class KeypointHead(nn.Module):

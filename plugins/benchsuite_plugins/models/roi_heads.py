@@ -106,7 +106,7 @@ class ROIHeads(nn.Module):
         regions = label_proposals(proposals, truth, self.options.training, self.num_classes)
         return {
             **self.box_losses(features, regions, truth),
-            **self.mask_losses(features, regions.objects(), truth),
+            **self.object_losses(features, regions.objects(), truth),
         }
 
     def box_losses(
@@ -117,10 +117,10 @@ class ROIHeads(nn.Module):
         logits, deltas = self.box_predictor(self.box_head(pooled))
         return self.fast_rcnn_losses(logits, deltas, regions, truth)
 
-    def mask_losses(
+    def object_losses(
         self, features: Mapping[str, Tensor], objects: LabelledProposals, truth: TargetBatch
     ) -> dict[str, Tensor]:
-        """Of the mask branch, where there is one."""
+        """Of what looks at objects alone: the mask branch, where there is one."""
         if self.mask_pooler is None or self.mask_head is None:
             return {}
         pooled = self.mask_pooler(features, objects.boxes, objects.image_index)

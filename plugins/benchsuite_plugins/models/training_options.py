@@ -85,6 +85,20 @@ class ROIHeadsTrainingOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class KeypointHeadTrainingOptions:
+    """How the keypoint head learns.
+
+    Attributes:
+        normalize_by_visible: whether the sum is divided by how many keypoints count in the batch,
+            or by how many there could be in all regions that may be drawn.
+        loss_weight: what the term is multiplied by.
+    """
+
+    normalize_by_visible: bool = True
+    loss_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class BoxHeadTrainingOptions:
     """How the box head learns."""
 
