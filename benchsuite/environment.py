@@ -125,6 +125,7 @@ def facts() -> dict[str, Any]:
         "cores": available_cores(),
         "memory_mib": psutil.virtual_memory().total // 2**20,
         "load_average": load_average(),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "not set"),
         "gpus": gpus(),
         **{f"version/{name}": value for name, value in versions().items()},
     }

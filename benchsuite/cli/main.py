@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -89,6 +90,10 @@ def benchsuite() -> None:
 
 def main(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code (see ``benchsuite.errors``)."""
+    # Threads that wait by spinning bring a shared machine to a halt: with four threads on four busy
+    # cores the slowest forward of Mask R-CNN took 2 to 3 s so, and 74 ms where they sleep. OpenMP
+    # reads this when torch is imported; whoever has set it knows better.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         returned = benchsuite.main(args=args, prog_name="benchsuite", standalone_mode=False)
     except BenchsuiteError as error:
