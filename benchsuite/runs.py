@@ -382,12 +382,13 @@ def find_warnings(
 def _remedy(plan: RunPlan) -> str:
     """Where trained weights are to be had."""
     trained = [
-        recipe.name
+        recipe
         for recipe in registry().recipes.values()
         if recipe.model == plan.model.spec.name and recipe.weights_url
     ]
-    known = f", or one of {some(trained, 3)}" if trained else ""
-    return f"give trained ones with --weights (a file or URL{known})"
+    names = [each.name for each in trained if each.default] or [each.name for each in trained]
+    known = f", or {some(names, 3)}" if names else ""
+    return f"give trained ones with --weights (a file, a URL{known})"
 
 
 def some(names: Sequence[str], count: int = 8) -> str:
