@@ -1,4 +1,5 @@
-"""Detectron2's ``.pkl`` checkpoints: a pickled dict with NumPy arrays under ``model``."""
+"""``.pkl`` checkpoints: a pickled dict of NumPy arrays, under ``model`` (Detectron2's) or ``blobs``
+(Caffe2's) where there is more beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ def read_pickle_file(path: Path) -> dict[str, Tensor]:
             something other than a state dict.
     """
     content = read_array_pickle(path)
-    state = content.get("model", content) if isinstance(content, dict) else content
+    state = content
+    if isinstance(content, dict):
+        state = next((content[key] for key in ("model", "blobs") if key in content), content)
     if not isinstance(state, dict):
         raise InputError(f"holds a {type(state).__name__} in place of a state dict", file=path)
     available = path.stat().st_size

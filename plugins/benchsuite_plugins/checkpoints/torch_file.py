@@ -43,7 +43,9 @@ def read_torch_file(path: Path, *, mapped: bool) -> dict[str, Tensor]:
         raise _damaged(path, error) from None
     except Exception as error:  # torch raises many kinds for a damaged file
         raise _damaged(path, error) from None
-    state = content.get("model", content) if isinstance(content, Mapping) else content
+    state = content
+    if isinstance(content, Mapping):
+        state = next((content[key] for key in ("model", "model_state") if key in content), content)
     if not isinstance(state, Mapping):
         raise InputError(f"holds a {type(state).__name__} in place of a state dict", file=path)
     for name, value in state.items():
