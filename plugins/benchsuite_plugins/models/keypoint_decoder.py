@@ -23,8 +23,6 @@ ELEMENTS_AT_ONCE = 1 << 24
 def decode_keypoints(logits: Tensor, boxes: Tensor) -> Tensor:
     """The best position of every keypoint in every box.
 
-    Boxes of similar size are stretched together, to the size of the largest they could be.
-
     Args:
         logits: (R, K, M, M) floating, heat maps.
         boxes: (R, 4) float32, xyxy, pixels; finite.
@@ -32,22 +30,39 @@ def decode_keypoints(logits: Tensor, boxes: Tensor) -> Tensor:
     Returns:
         (R, K, 3) float32: x and y in pixels, on the continuous plane of the boxes, and the score.
     """
+    keypoints = find_peaks(logits, boxes)
+    total = (logits.float() - keypoints[..., 2, None, None]).exp().sum(dim=(2, 3))
+    # A peak so far above its cells that their sum vanishes still has a finite score.
+    keypoints[..., 2] = 1 / total.clamp(min=torch.finfo(total.dtype).tiny)
+    return keypoints
+
+
+def find_peaks(logits: Tensor, boxes: Tensor) -> Tensor:
+    """The middle of the best pixel of every heat map, stretched over its box, and its value.
+
+    Boxes of similar size are stretched together, to the size of the largest they could be.
+
+    Args:
+        logits: (R, K, M, M) floating, heat maps.
+        boxes: (R, 4) float32, xyxy, pixels; finite.
+
+    Returns:
+        (R, K, 3) float32: x and y in pixels, on the continuous plane of the boxes, and the logit.
+    """
     logits = logits.float()
-    keypoints = logits.new_zeros((*logits.shape[:2], 3))
+    found = logits.new_zeros((*logits.shape[:2], 3))
     if not len(boxes) or not logits.shape[1]:
-        return keypoints
+        return found
     extents = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
     pixels = extents.ceil()
     # Half precision would move peaks: nothing here is left to autocast.
     with torch.autocast(logits.device.type, enabled=False):
         for rows, width, height in _similar(pixels, logits.shape[1]):
             x, y, peak = _peaks(logits[rows], pixels[rows], width, height)
-            total = (logits[rows] - peak[..., None, None]).exp().sum(dim=(2, 3))
             position = (torch.stack([x, y], dim=-1) + 0.5) * (extents / pixels)[rows, None]
-            keypoints[rows, :, :2] = boxes[rows, None, :2] + position
-            # A peak so far above its cells that their sum vanishes still has a finite score.
-            keypoints[rows, :, 2] = 1 / total.clamp(min=torch.finfo(total.dtype).tiny)
-    return keypoints
+            found[rows, :, :2] = boxes[rows, None, :2] + position
+            found[rows, :, 2] = peak
+    return found
 
 
 def _similar(pixels: Tensor, keypoint_count: int) -> Iterator[tuple[Tensor, int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import log2
 from typing import Protocol
 
@@ -17,6 +17,25 @@ CANONICAL_SIZE, CANONICAL_LEVEL = 224, 4
 """A region of 224 x 224 pixels, the size of an ImageNet crop, is read from p4."""
 
 
+def assign_levels(boxes: Tensor, finest_level: int, level_count: int) -> Tensor:
+    """Which level each box is read from (Lin et al., FPN, 2017, equation 1).
+
+    Args:
+        boxes: (R, 4), xyxy, input pixels.
+        finest_level: K of the first level, ``pK``.
+
+    Returns:
+        (R,) int64, 0 for the first level.
+    """
+    size = box_area(boxes).sqrt()
+    level = torch.floor(CANONICAL_LEVEL + torch.log2(size / CANONICAL_SIZE + 1e-8))
+    return (level - finest_level).clamp(0, level_count - 1).long()
+
+
+AssignLevels = Callable[[Tensor, int, int], Tensor]
+"""A rule as ``assign_levels`` is one."""
+
+
 class ROIPooler(nn.Module):
     """RoIAlign over a pyramid.
 
@@ -25,6 +44,7 @@ class ROIPooler(nn.Module):
         strides: input pixels a cell of each level, by name; each twice the one before.
         resolution: bins a side, S.
         sampling_ratio: samples a bin and axis; 0: as many as there are feature pixels.
+        assign: the rule which level each box is read from.
     """
 
     def __init__(
@@ -33,6 +53,7 @@ class ROIPooler(nn.Module):
         strides: Mapping[str, int],
         resolution: int,
         sampling_ratio: int,
+        assign: AssignLevels = assign_levels,
     ) -> None:
         super().__init__()
         self.in_features = in_features
@@ -40,6 +61,7 @@ class ROIPooler(nn.Module):
         self.finest_level = int(log2(strides[in_features[0]]))
         self.resolution = resolution
         self.sampling_ratio = sampling_ratio
+        self.assign = assign
 
     def forward(self, features: Mapping[str, Tensor], boxes: Tensor, image_index: Tensor) -> Tensor:
         """Pool the features of each box.
@@ -52,7 +74,7 @@ class ROIPooler(nn.Module):
         Returns:
             (R, C, S, S).
         """
-        levels = assign_levels(boxes, self.finest_level, len(self.in_features))
+        levels = self.assign(boxes, self.finest_level, len(self.in_features))
         return ops.roi_align(
             [features[name] for name in self.in_features],
             self.placed(boxes, levels),
@@ -95,11 +117,14 @@ POOLERS: Mapping[PoolerType, type[ROIPooler]] = {
 
 
 def make_pooler(
-    in_features: tuple[str, ...], strides: Mapping[str, int], options: PoolerOptions
+    in_features: tuple[str, ...],
+    strides: Mapping[str, int],
+    options: PoolerOptions,
+    assign: AssignLevels = assign_levels,
 ) -> ROIPooler:
     """The pooler that a head's options ask for."""
     return POOLERS[options.pooler_type](
-        in_features, strides, options.pooler_resolution, options.pooler_sampling_ratio
+        in_features, strides, options.pooler_resolution, options.pooler_sampling_ratio, assign
     )
 
 
@@ -116,18 +141,3 @@ def moved_half_a_cell(boxes: Tensor, cell: Tensor) -> Tensor:
     top_left = boxes[:, :2]
     bottom_right = boxes[:, 2:].maximum(top_left + cell)
     return torch.cat([top_left, bottom_right], dim=1) + 0.5 * cell
-
-
-def assign_levels(boxes: Tensor, finest_level: int, level_count: int) -> Tensor:
-    """Which level each box is read from (Lin et al., FPN, 2017, equation 1).
-
-    Args:
-        boxes: (R, 4), xyxy, input pixels.
-        finest_level: K of the first level, ``pK``.
-
-    Returns:
-        (R,) int64, 0 for the first level.
-    """
-    size = box_area(boxes).sqrt()
-    level = torch.floor(CANONICAL_LEVEL + torch.log2(size / CANONICAL_SIZE + 1e-8))
-    return (level - finest_level).clamp(0, level_count - 1).long()

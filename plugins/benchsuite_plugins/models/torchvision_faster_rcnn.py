@@ -42,7 +42,7 @@ class TorchvisionFasterRCNNOptions:
     rpn: RPNOptions = field(default_factory=lambda: RPNOptions(min_size=1e-3))
     roi_heads: ROIHeadsOptions = field(default_factory=ROIHeadsOptions)
     box_head: BoxHeadOptions = field(
-        default_factory=lambda: BoxHeadOptions(pooler_sampling_ratio=2)
+        default_factory=lambda: BoxHeadOptions(pooler_type="ROIAlign", pooler_sampling_ratio=2)
     )
 
 

@@ -43,10 +43,10 @@ class TorchvisionMaskRCNNOptions:
     rpn: RPNOptions = field(default_factory=lambda: RPNOptions(min_size=1e-3))
     roi_heads: ROIHeadsOptions = field(default_factory=ROIHeadsOptions)
     box_head: BoxHeadOptions = field(
-        default_factory=lambda: BoxHeadOptions(pooler_sampling_ratio=2)
+        default_factory=lambda: BoxHeadOptions(pooler_type="ROIAlign", pooler_sampling_ratio=2)
     )
     mask_head: MaskHeadOptions = field(
-        default_factory=lambda: MaskHeadOptions(pooler_sampling_ratio=2)
+        default_factory=lambda: MaskHeadOptions(pooler_type="ROIAlign", pooler_sampling_ratio=2)
     )
 
 

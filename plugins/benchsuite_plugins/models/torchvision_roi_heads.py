@@ -20,7 +20,8 @@ from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.instances import Detections, Proposals
 from benchsuite_plugins.models.mask_head import MaskHead, mask_probabilities
 from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
-from benchsuite_plugins.models.torchvision_roi_pooler import TorchvisionROIPooler
+from benchsuite_plugins.models.roi_pooler import make_pooler
+from benchsuite_plugins.models.torchvision_roi_levels import assign_torchvision_levels
 
 MIN_SIZE = 1e-2
 """Pixels of the resized image: a detection with a shorter side goes before the suppression."""
@@ -49,8 +50,8 @@ class TorchvisionROIHeads(nn.Module):
         check_names("roi_heads.in_features", options.in_features, channels)
         self.options = options
         self.box_coder = BoxCoder(box_head.bbox_reg_weights)
-        self.box_pooler = TorchvisionROIPooler(
-            options.in_features, strides, box_head.pooler_resolution, box_head.pooler_sampling_ratio
+        self.box_pooler = make_pooler(
+            options.in_features, strides, box_head, assign_torchvision_levels
         )
         self.box_head = BoxHead(channels[options.in_features[0]], box_head)
         self.box_predictor = BoxPredictor(
@@ -95,11 +96,8 @@ class TorchvisionMaskROIHeads(TorchvisionROIHeads):
         super().__init__(
             options, box_head, num_classes=num_classes, channels=channels, strides=strides
         )
-        self.mask_pooler = TorchvisionROIPooler(
-            options.in_features,
-            strides,
-            mask_head.pooler_resolution,
-            mask_head.pooler_sampling_ratio,
+        self.mask_pooler = make_pooler(
+            options.in_features, strides, mask_head, assign_torchvision_levels
         )
         self.mask_head = MaskHead(channels[options.in_features[0]], num_classes, mask_head)
 

@@ -36,14 +36,19 @@ from benchsuite.records import Image, Prediction
 MakeImage = Callable[[int, int], Image]
 
 INPUT = TorchvisionInputOptions(min_size_test=96, max_size_test=160)
-NARROWED = {"min_size": 96, "max_size": 160, "weights": None, "weights_backbone": None}
-V2_BOX_HEAD = BoxHeadOptions(num_conv=4, num_fc=1, norm="BN", pooler_sampling_ratio=2)
-V2 = {
+NARROWED: dict[str, Any] = {
+    "min_size": 96,
+    "max_size": 160,
+    "weights": None,
+    "weights_backbone": None,
+}
+POOLING: dict[str, Any] = {"pooler_type": "ROIAlign", "pooler_sampling_ratio": 2}
+V2: dict[str, Any] = {
     "input": INPUT,
     "resnet": ResNetOptions(norm="BN", stride_in_1x1=False),
     "fpn": FPNOptions(norm="BN"),
     "rpn": RPNOptions(min_size=1e-3, conv_dims=(-1, -1)),
-    "box_head": V2_BOX_HEAD,
+    "box_head": BoxHeadOptions(num_conv=4, num_fc=1, norm="BN", **POOLING),
 }
 SIZES = [(60, 80), (33, 47), (120, 90), (300, 40)]
 
@@ -95,7 +100,7 @@ CASES = {
         lambda: detection.maskrcnn_resnet50_fpn_v2(num_classes=6, **NARROWED),
         lambda: torchvision_mask_rcnn.build(
             torchvision_mask_rcnn.TorchvisionMaskRCNNOptions(
-                **V2, mask_head=MaskHeadOptions(norm="BN", pooler_sampling_ratio=2)
+                **V2, mask_head=MaskHeadOptions(norm="BN", **POOLING)
             ),
             5,
         ),
