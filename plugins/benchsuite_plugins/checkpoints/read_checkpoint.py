@@ -23,8 +23,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Parameter names and values, on the CPU; nothing in the file is executed.
 
     Reads Detectron2's and Caffe2's ``.pkl``, PyTorch's ``.pth`` (a state dict, or one under
-    ``model`` or, from pycls, ``model_state``), safetensors and ``.npz``, whatever the file is called. The prefix ``module.`` of a model that
-    was saved inside its parallel wrapper is taken off.
+    ``model`` or, from pycls, ``model_state``), safetensors and ``.npz``, whatever the file is
+    called. The prefix ``module.`` of a model that was saved inside its parallel wrapper is taken
+    off.
 
     Raises:
         DataMissingError: there is no such file.
