@@ -39,7 +39,8 @@ class Target:
             an ``RLE`` or an (H, W) boolean array; an (N, H, W) boolean array is N of those.
         keypoints: (N, K, 3) float32: x, y and visibility (0: not labelled, 1: labelled but hidden,
             2: visible). A pixel's centre lies at +0.5.
-        semantic: (H, W) int64, index into the model's semantic classes; 255: to be ignored.
+        semantic: (H, W) int64, index into the model's categories; -1: to be ignored (in a uint8
+            map 255, which becomes -1).
     """
 
     boxes: Any = ()
@@ -68,6 +69,8 @@ class Target:
             object.__setattr__(self, "keypoints", keypoints)
         if self.semantic is not None:
             semantic = array_field("Target", "semantic", self.semantic, np.int64, (-1, -1))
+            if getattr(self.semantic, "dtype", None) == np.uint8:
+                semantic[semantic == 255] = -1
             object.__setattr__(self, "semantic", semantic)
 
     def __len__(self) -> int:

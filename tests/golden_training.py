@@ -85,8 +85,13 @@ def _put(options: dict[str, Any], dotted: str, value: Any) -> None:
     options[name] = value
 
 
-def read_target(folder: Path, height: int, width: int) -> Target:
-    """The truth of ``image.png``, resized with it to ``height`` x ``width``; crowds left out."""
+def read_target(folder: Path, height: int, width: int, things: int) -> Target:
+    """The truth of ``image.png``, resized with it to ``height`` x ``width``; crowds left out.
+
+    Args:
+        things: how many of the categories are things, where a semantic branch has one class for
+            all of them.
+    """
     truth: dict[str, Any] = {"annotations": []}
     if (folder / "gt.json").is_file():
         truth = json.loads((folder / "gt.json").read_text(encoding="utf-8"))
@@ -108,15 +113,18 @@ def read_target(folder: Path, height: int, width: int) -> Target:
             for each in objects
         ],
         keypoints=keypoints,
-        semantic=_read_semantic(folder / "gt_sem_seg.png", height, width),
+        semantic=_read_semantic(folder / "gt_sem_seg.png", height, width, things),
     )
 
 
-def _read_semantic(file: Path, height: int, width: int) -> Any:
+def _read_semantic(file: Path, height: int, width: int, things: int) -> Any:
     if not file.is_file():
         return None
     with PIL.Image.open(file) as opened:
-        return np.array(opened.resize((width, height), PIL.Image.Resampling.NEAREST))
+        classes = np.array(opened.resize((width, height), PIL.Image.Resampling.NEAREST), np.int64)
+    counts = classes != 255
+    # The file has all things in class 0, and stuff from 1; categories are all things, then stuff.
+    return np.where(counts, classes + (classes > 0) * max(things - 1, 0), -1)
 
 
 def resized_image(model: Any, file: Path) -> Image:
@@ -135,7 +143,8 @@ def train(model: Any, folder: Path) -> dict[str, Any]:
         raise UsageError(f"{type(model).__name__} has no losses")
     image = resized_image(model, folder / "image.png")
     model.train()
-    losses = model.losses([image], [read_target(folder, image.height, image.width)])
+    things = len(getattr(model, "things", ()))
+    losses = model.losses([image], [read_target(folder, image.height, image.width, things)])
     sum(losses.values()).backward()
     norms = {
         name: float(parameter.grad.double().norm())

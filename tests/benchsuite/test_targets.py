@@ -55,3 +55,10 @@ def test_a_stack_of_bitmaps_is_one_mask_an_instance() -> None:
 def test_what_does_not_fit_is_named(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(ContractError, match=says):
         Target(**fields)
+
+
+def test_what_does_not_count_in_a_semantic_map() -> None:
+    stored = np.array([[0, 255]], np.uint8)
+    assert Target(semantic=stored).semantic.tolist() == [[0, -1]]
+    assert stored.tolist() == [[0, 255]]
+    assert Target(semantic=[[255, -1]]).semantic.tolist() == [[255, -1]]

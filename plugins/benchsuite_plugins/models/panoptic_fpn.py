@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
+from torch import Tensor
 
-from benchsuite.errors import UsageError
+from benchsuite.errors import ContractError, UsageError
 from benchsuite.protocols import ModelRequest
 from benchsuite.records import Prediction
 from benchsuite.specs import Category
@@ -33,6 +34,9 @@ from benchsuite_plugins.models.roi_heads import ROIHeads
 from benchsuite_plugins.models.rpn import RegionProposalNetwork
 from benchsuite_plugins.models.semantic_head import SemanticFPNHead, SemanticHeadOptions
 from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
+from benchsuite_plugins.models.target_batch import IGNORED_LABEL, TargetBatch
+from benchsuite_plugins.models.trainable import Trainable
+from benchsuite_plugins.models.training_options import SemanticHeadTrainingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,11 @@ class PanopticFPNOptions:
     roi_heads: ROIHeadsOptions = field(default_factory=ROIHeadsOptions)
     box_head: BoxHeadOptions = field(default_factory=BoxHeadOptions)
     mask_head: MaskHeadOptions = field(default_factory=MaskHeadOptions)
-    sem_seg_head: SemanticHeadOptions = field(default_factory=SemanticHeadOptions)
+    sem_seg_head: SemanticHeadOptions = field(
+        default_factory=lambda: SemanticHeadOptions(
+            training=SemanticHeadTrainingOptions(loss_weight=0.5)
+        )
+    )
     panoptic: PanopticOptions = field(default_factory=PanopticOptions)
 
 
@@ -64,7 +72,7 @@ class PanopticOutputs:
     semantic: SemanticOutputs
 
 
-class PanopticFPN(ImageModel):
+class PanopticFPN(ImageModel, Trainable):
     """Boxes, masks and the panoptic map.
 
     Args:
@@ -120,6 +128,32 @@ class PanopticFPN(ImageModel):
         for prediction, labels in zip(predictions, semantic_maps(semantic), strict=True):
             prediction.panoptic = merge_panoptic(prediction, labels, self.stuff, self.panoptic)
         return predictions
+
+    def batch_losses(self, batch: ImageBatch, truth: TargetBatch) -> dict[str, Tensor]:
+        truth = self._in_classes(truth)
+        features = self.backbone(batch.pixels)
+        semantic = self.sem_seg_head.losses(features, truth.required_semantic())
+        proposals, losses = self.proposal_generator.losses(features, batch.sizes, truth)
+        return {**semantic, **losses, **self.roi_heads.losses(features, proposals, truth)}
+
+    def _in_classes(self, truth: TargetBatch) -> TargetBatch:
+        """The truth with each branch's own classes in place of the model's categories.
+
+        Raises:
+            ContractError: an instance is of a category that is stuff, or there is no semantic map.
+        """
+        device = truth.labels.device
+        count = len(self.things) + len(self.stuff)
+        thing_class = torch.full((count,), IGNORED_LABEL, device=device)
+        thing_class[list(self.things)] = torch.arange(len(self.things), device=device)
+        labels = thing_class[truth.labels]
+        if (labels < 0).any():
+            raise ContractError("the targets have instances of categories that are stuff")
+        # To the semantic branch all things are class 0; what does not count stays at the end.
+        semantic_class = torch.zeros(count + 1, dtype=torch.int64, device=device)
+        semantic_class[list(self.stuff)] = torch.arange(1, len(self.stuff) + 1, device=device)
+        semantic_class[IGNORED_LABEL] = IGNORED_LABEL
+        return replace(truth, labels=labels, semantic=semantic_class[truth.required_semantic()])
 
 
 def build(options: PanopticFPNOptions, categories: Sequence[Category]) -> PanopticFPN:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from benchsuite.protocols import ModelRequest
 from benchsuite.records import Prediction
@@ -16,6 +17,8 @@ from benchsuite_plugins.models.options import FPNOptions, InputOptions, ResNetOp
 from benchsuite_plugins.models.resnet import ResNet
 from benchsuite_plugins.models.semantic_head import SemanticFPNHead, SemanticHeadOptions
 from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
+from benchsuite_plugins.models.target_batch import TargetBatch
+from benchsuite_plugins.models.trainable import Trainable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class SemanticFPNOptions:
     sem_seg_head: SemanticHeadOptions = field(default_factory=SemanticHeadOptions)
 
 
-class SemanticFPN(ImageModel):
+class SemanticFPN(ImageModel, Trainable):
     """Class ``i`` of its head is the model's category ``i``."""
 
     def __init__(
@@ -48,6 +51,10 @@ class SemanticFPN(ImageModel):
     def postprocess(self, outputs: SemanticOutputs) -> list[Prediction]:
         """Logits to the category of every pixel of the images as they were given."""
         return [Prediction(semantic=labels) for labels in semantic_maps(outputs)]
+
+    def batch_losses(self, batch: ImageBatch, truth: TargetBatch) -> dict[str, Tensor]:
+        features = self.backbone(batch.pixels)
+        return self.sem_seg_head.losses(features, truth.required_semantic())
 
 
 def build(options: SemanticFPNOptions, num_classes: int) -> SemanticFPN:

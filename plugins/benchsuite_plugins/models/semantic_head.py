@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log2
 
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill
 from benchsuite_plugins.models.options import NormName
+from benchsuite_plugins.models.target_batch import IGNORED_LABEL
+from benchsuite_plugins.models.training_options import SemanticHeadTrainingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class SemanticHeadOptions:
     convs_dim: int = 128
     common_stride: int = 4
     norm: NormName = "GN"
+    training: SemanticHeadTrainingOptions = field(default_factory=SemanticHeadTrainingOptions)
 
 
 class SemanticFPNHead(nn.Module):
@@ -55,6 +58,7 @@ class SemanticFPNHead(nn.Module):
         check_names("sem_seg_head.in_features", options.in_features, channels)
         self.in_features = options.in_features
         self.stride = options.common_stride
+        self.training_options = options.training
         for name in options.in_features:
             doublings = int(log2(strides[name] / options.common_stride))
             layers: list[nn.Module] = []
@@ -84,3 +88,18 @@ class SemanticFPNHead(nn.Module):
             merged = level if merged is None else merged + level
         logits: Tensor = self.predictor(merged)
         return logits
+
+    def losses(self, features: Mapping[str, Tensor], labels: Tensor) -> dict[str, Tensor]:
+        """``loss_sem_seg``, weighted: () float32.
+
+        Args:
+            features: (N, C, H, W) maps, by name.
+            labels: (N, H, W) int64, of the input's size: a class, or -1 where nothing counts.
+        """
+        logits = self(features).float()
+        logits = F.interpolate(
+            logits, scale_factor=self.stride, mode="bilinear", align_corners=False
+        )
+        total = F.cross_entropy(logits, labels, ignore_index=IGNORED_LABEL, reduction="sum")
+        mean = total / (labels != IGNORED_LABEL).sum().clamp(min=1)
+        return {"loss_sem_seg": mean * self.training_options.loss_weight}

@@ -13,8 +13,8 @@ from torch import Tensor
 from benchsuite.errors import ContractError
 from benchsuite.targets import Target, TargetMask
 
-IGNORED_CLASS = 255
-"""Semantic class of pixels that do not count."""
+IGNORED_LABEL = -1
+"""Semantic label of pixels that do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TargetBatch:
         counts: rows of each of the N images.
         masks: G masks, left as they came, or ``None``.
         keypoints: (G, K, 3) float32: x, y, visibility; or ``None``.
-        semantic: (N, H, W) int64 of the padded input's size, 255 where nothing counts; or ``None``.
+        semantic: (N, H, W) int64 of the padded input's size, -1 where nothing counts; or ``None``.
     """
 
     boxes: Tensor
@@ -48,6 +48,16 @@ class TargetBatch:
         if self.masks is None and len(self.labels):
             raise ContractError("the model learns masks, and the targets have none")
         return self.masks or ()
+
+    def required_semantic(self) -> Tensor:
+        """The semantic maps, for a model that learns them.
+
+        Raises:
+            ContractError: there are none.
+        """
+        if self.semantic is None:
+            raise ContractError("the model learns a semantic map, and the targets have none")
+        return self.semantic
 
     def required_keypoints(self, count: int) -> Tensor:
         """The keypoints, (G, ``count``, 3), for a model that learns them.
@@ -113,7 +123,7 @@ def _pad_semantic(targets: Sequence[Target], pixels: Tensor) -> Tensor | None:
     if lacking:
         raise ContractError(f"target {lacking[0]} of the batch has no semantic map, others have")
     height, width = pixels.shape[-2:]
-    padded = torch.full((len(targets), height, width), IGNORED_CLASS, dtype=torch.int64)
+    padded = torch.full((len(targets), height, width), IGNORED_LABEL, dtype=torch.int64)
     for image, target in enumerate(targets):
         own_height, own_width = target.semantic.shape
         if own_height > height or own_width > width:

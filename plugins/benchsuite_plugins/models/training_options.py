@@ -99,6 +99,17 @@ class KeypointHeadTrainingOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticHeadTrainingOptions:
+    """How the semantic head learns.
+
+    Attributes:
+        loss_weight: what the term is multiplied by.
+    """
+
+    loss_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class BoxHeadTrainingOptions:
     """How the box head learns."""
 

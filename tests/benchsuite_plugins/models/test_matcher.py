@@ -104,6 +104,6 @@ def test_semantic_maps_are_padded_with_what_does_not_count() -> None:
     truth = collate_targets(targets, torch.zeros(2, 3, 2, 3))
     assert truth.semantic is not None
     assert truth.semantic.tolist() == [
-        [[1, 2, 255], [255, 255, 255]],
-        [[3, 255, 255], [4, 255, 255]],
+        [[1, 2, -1], [-1, -1, -1]],
+        [[3, -1, -1], [4, -1, -1]],
     ]
