@@ -26,6 +26,14 @@ def benchsuite_models() -> list[ModelSpec]:
 
     return [
         ModelSpec(
+            name="faster_rcnn",
+            tasks=("bbox",),
+            factory="benchsuite_plugins.models.faster_rcnn:create",
+            options="benchsuite_plugins.models.faster_rcnn:FasterRCNNOptions",
+            summary="Faster R-CNN with a ResNet-FPN backbone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
             name="mask_rcnn",
             tasks=("bbox", "segm"),
             factory="benchsuite_plugins.models.mask_rcnn:create",

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 FOLDERS = (
+    "faster_rcnn_R_50_FPN",
+    "faster_rcnn_R_101_FPN",
+    "faster_rcnn_X_101_32x8d_FPN",
     "mask_rcnn_R_50_FPN",
     "mask_rcnn_R_50_FPN_cls_agnostic",
     "mask_rcnn_R_50_FPN_giou",

@@ -1,0 +1,69 @@
+"""Faster R-CNN (Ren et al., 2015) with a ResNet-FPN backbone (Lin et al., 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from benchsuite.protocols import ModelRequest
+from benchsuite_plugins.models.detector import create_detector
+from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
+from benchsuite_plugins.models.generalized_rcnn import GeneralizedRCNN
+from benchsuite_plugins.models.image_input import ImageInput
+from benchsuite_plugins.models.options import (
+    AnchorOptions,
+    BoxHeadOptions,
+    FPNOptions,
+    InputOptions,
+    ResNetOptions,
+    ROIHeadsOptions,
+    RPNOptions,
+)
+from benchsuite_plugins.models.resnet import ResNet
+from benchsuite_plugins.models.roi_heads import ROIHeads
+from benchsuite_plugins.models.rpn import RegionProposalNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class FasterRCNNOptions:
+    """Faster R-CNN; the defaults are those of the published R50-FPN."""
+
+    input: InputOptions = field(default_factory=InputOptions)
+    resnet: ResNetOptions = field(default_factory=ResNetOptions)
+    fpn: FPNOptions = field(default_factory=FPNOptions)
+    anchors: AnchorOptions = field(default_factory=AnchorOptions)
+    rpn: RPNOptions = field(default_factory=RPNOptions)
+    roi_heads: ROIHeadsOptions = field(default_factory=ROIHeadsOptions)
+    box_head: BoxHeadOptions = field(default_factory=BoxHeadOptions)
+
+
+def build(options: FasterRCNNOptions, num_classes: int) -> GeneralizedRCNN:
+    """The model with initial weights, drawn from torch's global generator.
+
+    Raises:
+        UsageError: options that do not fit each other.
+    """
+    backbone = FPN(ResNet(options.resnet), options.fpn, LastLevelMaxPool())
+    return GeneralizedRCNN(
+        ImageInput(options.input, backbone.size_divisibility),
+        backbone,
+        RegionProposalNetwork(options.rpn, options.anchors, backbone.channels, backbone.strides),
+        ROIHeads(
+            options.roi_heads,
+            options.box_head,
+            None,
+            num_classes=num_classes,
+            channels=backbone.channels,
+            strides=backbone.strides,
+        ),
+    )
+
+
+def create(request: ModelRequest) -> GeneralizedRCNN:
+    """The factory: ``request.options`` is a ``FasterRCNNOptions`` (``None``: the defaults).
+
+    Raises:
+        UsageError: options that do not fit each other, or no categories.
+        InputError: the weights cannot be read, or are those of another model.
+    """
+    options = request.options or FasterRCNNOptions()
+    return create_detector(lambda num_classes: build(options, num_classes), request)

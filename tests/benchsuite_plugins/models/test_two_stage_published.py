@@ -1,0 +1,39 @@
+"""Names and shapes of the two-stage detectors' parameters against what Detectron2 saves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import pytest
+import torch
+from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
+from benchsuite_plugins.models.options import ResNetOptions
+
+R101 = ResNetOptions(depth=101)
+X101 = ResNetOptions(depth=101, num_groups=32, width_per_group=8, stride_in_1x1=False)
+
+DETECTION = "COCO-Detection/"
+SEGMENTATION = "COCO-InstanceSegmentation/"
+
+CASES: list[tuple[str, Any, int]] = [
+    (f"{DETECTION}faster_rcnn_R_50_FPN_3x.yaml", FasterRCNNOptions(), 80),
+    (f"{DETECTION}faster_rcnn_R_101_FPN_3x.yaml", FasterRCNNOptions(resnet=R101), 80),
+    (f"{DETECTION}faster_rcnn_X_101_32x8d_FPN_3x.yaml", FasterRCNNOptions(resnet=X101), 80),
+]
+"""Published configuration, the options that mean the same, and how many classes it has."""
+
+
+@pytest.mark.parametrize(("config", "options", "num_classes"), CASES, ids=[c for c, _, _ in CASES])
+def test_names_and_shapes_are_the_published_ones(
+    published_state_dict: Callable[[str], tuple[dict[str, list[int]], set[str]]],
+    config: str,
+    options: Any,
+    num_classes: int,
+) -> None:
+    shapes, parameters = published_state_dict(config)
+    with torch.device("meta"):
+        model = import_module(type(options).__module__).build(options, num_classes)
+    assert {name: list(value.shape) for name, value in model.state_dict().items()} == shapes
+    assert {name for name, _ in model.named_parameters()} == parameters
