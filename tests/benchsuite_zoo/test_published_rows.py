@@ -34,10 +34,9 @@ WITHOUT_CONFIGURATION = {
 """Name of a published row to why it is no recipe."""
 
 NOT_BUILT: dict[str, str] = {
-    "faster_rcnn": "Faster R-CNN",
     "rpn_R_50": "RPN alone",
     "fast_rcnn": "Fast R-CNN",
-    "_C4_": "the C4 form",
+    "_C4": "the C4 form",
     "_DC5_": "the DC5 form",
     "Misc/cascade": "Cascade R-CNN",
     "panoptic_fpn_R_101_dconv": "deformable convolution and Cascade R-CNN",
