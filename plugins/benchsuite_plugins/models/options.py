@@ -16,8 +16,9 @@ from benchsuite_plugins.models.training_options import (
     RPNTrainingOptions,
 )
 
-NormName = Literal["", "FrozenBN", "BN", "SyncBN", "GN"]
-"""Normalisation after a convolution; ``""``: none, the convolution has a bias instead."""
+NormName = Literal["", "FrozenBN", "BN", "SyncBN", "GN", "LN"]
+"""Normalisation after a convolution; ``"LN"`` is over the channels of each pixel. ``""``: none, the
+convolution has a bias instead."""
 
 PoolerType = Literal["ROIAlignV2", "ROIAlign"]
 """RoIAlign with the correction by half a cell, or as Detectron had it."""

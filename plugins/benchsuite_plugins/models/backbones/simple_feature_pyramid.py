@@ -9,7 +9,7 @@ from math import log2
 from torch import Tensor, nn
 
 from benchsuite.errors import UsageError
-from benchsuite_plugins.models.backbones.layer_norm import LayerNorm2d
+from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
 from benchsuite_plugins.models.backbones.options import SimpleFeaturePyramidOptions
 from benchsuite_plugins.models.backbones.vit import ViT
 from benchsuite_plugins.models.fpn import LastLevelMaxPool
@@ -85,6 +85,4 @@ def _resize(dim: int, scale: float) -> tuple[int, list[nn.Module]]:
 
 
 def _normalised_conv(in_channels: int, out_channels: int, kernel_size: int) -> Conv2d:
-    conv = Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
-    conv.norm = LayerNorm2d(out_channels)
-    return conv
+    return Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, norm="LN")

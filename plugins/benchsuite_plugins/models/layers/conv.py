@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d
+from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
 from benchsuite_plugins.models.options import NormName
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -15,6 +16,7 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
     "BN": nn.BatchNorm2d,
     "SyncBN": nn.SyncBatchNorm,
     "GN": lambda channels: nn.GroupNorm(32, channels),
+    "LN": LayerNorm2d,
 }
 
 

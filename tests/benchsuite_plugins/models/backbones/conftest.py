@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchsuite_plugins.models.backbones.layer_norm import LayerNorm2d
 from benchsuite_plugins.models.backbones.mvit import MViT
 from benchsuite_plugins.models.backbones.options import (
     MViTOptions,
@@ -146,16 +145,9 @@ def build_golden() -> Callable[[dict[str, Any]], nn.Module]:
 
 
 def feature_pyramid(bottom_up: Any, settings: dict[str, Any]) -> nn.Module:
-    layer_norm = settings["norm"].startswith("LN")
-    # Laterals that are normalised have no bias; which normalisation it is, is changed below.
-    norm: NormName = "BN" if layer_norm else settings["norm"]
+    norm: NormName = "LN" if settings["norm"].startswith("LN") else settings["norm"]
     options = FPNOptions(tuple(settings["in_features"]), settings["out_channels"], norm)
-    fpn = FPN(bottom_up, options, LastLevelMaxPool())
-    if layer_norm:
-        for name, conv in fpn.named_children():
-            if name.startswith("fpn_"):
-                conv.norm = LayerNorm2d(settings["out_channels"])
-    return fpn
+    return FPN(bottom_up, options, LastLevelMaxPool())
 
 
 def _vit(settings: dict[str, Any]) -> ViT:

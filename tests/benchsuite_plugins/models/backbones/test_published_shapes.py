@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from benchsuite_plugins.models.backbones.layer_norm import LayerNorm2d
 from benchsuite_plugins.models.backbones.mvit import MViT
 from benchsuite_plugins.models.backbones.options import (
     MViTOptions,
@@ -90,13 +89,8 @@ def build(config: str, options: Any) -> nn.Module:
     net = NETWORKS[type(options)](options)
     # The ViTDet project normalises the pyramid's channels; the new baselines its batch.
     layer_norm = "projects/ViTDet" in config
-    norm: NormName = "BN" if layer_norm else "SyncBN" if "new_baselines" in config else ""
-    fpn = FPN(net, FPNOptions(in_features=tuple(net.channels), norm=norm), LastLevelMaxPool())
-    if layer_norm:
-        for name, conv in fpn.named_children():
-            if name.startswith("fpn_"):
-                conv.norm = LayerNorm2d(256)
-    return fpn
+    norm: NormName = "LN" if layer_norm else "SyncBN" if "new_baselines" in config else ""
+    return FPN(net, FPNOptions(in_features=tuple(net.channels), norm=norm), LastLevelMaxPool())
 
 
 @pytest.mark.parametrize("config", PUBLISHED)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import torch
-from benchsuite_plugins.models.backbones.layer_norm import LayerNorm2d
+from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
 
 
 def test_each_pixel_is_normalised_over_its_channels() -> None:
