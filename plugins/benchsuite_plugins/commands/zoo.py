@@ -19,6 +19,9 @@ Examples:
 `benchsuite list recipes` names them all.
 """
 
+FIRST = ("name", "summary", "model", "dataset", "tasks")
+"""What ``show`` begins with; tables come last."""
+
 recipe_argument = click.argument("name", metavar="NAME", shell_complete=names_of("recipes"))
 
 
@@ -37,8 +40,13 @@ def show(name: str, as_json: bool) -> None:
         echo_json(recipe)
         return
     recipe["categories"] = len(recipe.get("categories", ()))
-    for key, value in _flat(recipe):
-        click.echo(f"{key:36} {value}")
+    recipe["tasks"] = ", ".join(recipe.get("tasks", ()))
+    leaves = {key: value for key, value in recipe.items() if not isinstance(value, dict)}
+    first = {key: recipe[key] for key in FIRST if key in recipe}
+    rows = _flat({**first, **leaves, **recipe})
+    width = max(len(key) for key, _ in rows)
+    for key, value in rows:
+        click.echo(f"{key:{width}}  {value}")
 
 
 @zoo.command("check")
