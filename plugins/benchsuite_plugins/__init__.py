@@ -34,6 +34,15 @@ def benchsuite_models() -> list[ModelSpec]:
             licence="Apache-2.0",
         ),
         ModelSpec(
+            name="rpn",
+            tasks=("proposals",),
+            factory="benchsuite_plugins.models.proposal_network:create",
+            options="benchsuite_plugins.models.proposal_network:ProposalNetworkOptions",
+            summary="A region proposal network with a ResNet-FPN backbone, to Detectron2's "
+            "conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
             name="mask_rcnn",
             tasks=("bbox", "segm"),
             factory="benchsuite_plugins.models.mask_rcnn:create",
@@ -84,6 +93,7 @@ def benchsuite_models() -> list[ModelSpec]:
         torchvision("faster_rcnn", ("bbox",), "Faster R-CNN"),
         torchvision("mask_rcnn", ("bbox", "segm"), "Mask R-CNN"),
         torchvision("retinanet", ("bbox",), "RetinaNet"),
+        torchvision("keypoint_rcnn", ("bbox", "keypoints"), "Keypoint R-CNN"),
     ]
 
 

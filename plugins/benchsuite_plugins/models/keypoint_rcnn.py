@@ -62,13 +62,13 @@ def build(options: KeypointRCNNOptions, num_classes: int, num_keypoints: int) ->
     )
 
 
-def count_keypoints(options: KeypointRCNNOptions, request: ModelRequest) -> int:
+def count_keypoints(options: KeypointHeadOptions, request: ModelRequest) -> int:
     """How many keypoints the model has: what its options state, else what the dataset has.
 
     Raises:
         UsageError: neither says, or they differ.
     """
-    stated = options.keypoint_head.num_keypoints
+    stated = options.num_keypoints
     layout = None if request.keypoints is None else len(request.keypoints.names)
     if stated is None and layout is None:
         raise UsageError(
@@ -91,5 +91,5 @@ def create(request: ModelRequest) -> GeneralizedRCNN:
         InputError: the weights cannot be read, or are those of another model.
     """
     options = request.options or KeypointRCNNOptions()
-    num_keypoints = count_keypoints(options, request)
+    num_keypoints = count_keypoints(options.keypoint_head, request)
     return create_detector(lambda num_classes: build(options, num_classes, num_keypoints), request)

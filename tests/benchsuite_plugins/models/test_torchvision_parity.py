@@ -13,6 +13,7 @@ from benchsuite_plugins.checkpoints import load_state
 from benchsuite_plugins.checkpoints.torchvision_names import from_torchvision
 from benchsuite_plugins.models import (
     torchvision_faster_rcnn,
+    torchvision_keypoint_rcnn,
     torchvision_mask_rcnn,
     torchvision_retinanet,
 )
@@ -127,6 +128,12 @@ CASES = {
         ),
         label_offset=0,
     ),
+    "keypointrcnn_resnet50_fpn": Case(
+        lambda: detection.keypointrcnn_resnet50_fpn(num_classes=3, num_keypoints=5, **NARROWED),
+        lambda: torchvision_keypoint_rcnn.build(
+            torchvision_keypoint_rcnn.TorchvisionKeypointRCNNOptions(input=INPUT), 2, 5
+        ),
+    ),
 }
 
 
@@ -136,6 +143,7 @@ PREDICTORS = (
     ("roi_heads.box_predictor.cls_score", 0.0, 1.5),
     ("roi_heads.box_predictor.bbox_pred", 0.0, 1.0),
     ("roi_heads.mask_predictor.mask_fcn_logits", 0.0, 2.0),
+    ("roi_heads.keypoint_predictor.kps_score_lowres", 0.0, 2.0),
     ("head.classification_head.cls_logits", -4.0, 1.5),
     ("head.regression_head.bbox_reg", 0.0, 0.3),
 )
@@ -223,6 +231,8 @@ def test_one_image(
     assert len(result["labels"].unique()) > 1 and np.ptp(prediction.scores) > 0.2
     if "masks" in result:
         check_masks(result["masks"], prediction, rows)
+    if "keypoints" in result:
+        check_keypoints(result, prediction, rows)
 
 
 def test_a_batch(pair: tuple[nn.Module, Any, Case], make_image: MakeImage) -> None:
@@ -238,3 +248,14 @@ def check_masks(masks: torch.Tensor, prediction: Prediction, rows: list[int]) ->
         sure = np.abs(probability - 0.5) > 1e-4
         np.testing.assert_array_equal(found[sure], (probability > 0.5)[sure])
     assert (masks > 0.5).any() and (masks.amax(dim=(1, 2, 3)) > 0.5).float().mean() > 0.2
+
+
+def check_keypoints(
+    result: dict[str, torch.Tensor], prediction: Prediction, rows: list[int]
+) -> None:
+    """Every score, and every position but for peaks that a second one is as high as."""
+    found = prediction.keypoints[rows]
+    np.testing.assert_allclose(found[..., 2], result["keypoints_scores"].numpy(), atol=1e-3)
+    away = np.abs(found[..., :2] - result["keypoints"][..., :2].numpy()).max(axis=2)
+    assert (away < 1e-3).mean() > 0.99
+    assert np.ptp(found[..., 2]) > 1
