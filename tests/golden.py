@@ -43,6 +43,7 @@ class NotBuilt(UsageError):
 # --- from a configuration to a model ----------------------------------------------------------
 
 RCNN_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn", "roi_heads", "box_head"))
+PROPOSAL_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn"))
 DENSE_SECTIONS = frozenset(("input", "resnet", "fpn"))
 PANOPTIC_SECTIONS = RCNN_SECTIONS | {"mask_head", "sem_seg_head", "panoptic"}
 SEMANTIC_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "sem_seg_head"))
@@ -51,6 +52,7 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS): "faster_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
+    ("ProposalNetwork", None, PROPOSAL_SECTIONS): "rpn",
     ("PanopticFPN", "StandardROIHeads", PANOPTIC_SECTIONS): "panoptic_fpn",
     ("SemanticSegmentor", None, SEMANTIC_SECTIONS): "semantic_fpn",
     ("RetinaNet", None, DENSE_SECTIONS | {"anchors", "retinanet"}): "retinanet",
@@ -165,11 +167,12 @@ def with_overrides(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> d
 
 
 def categories(config: Mapping[str, Any]) -> tuple[Category, ...]:
-    """As many as the configuration has classes, things first."""
+    """As many as the configuration has classes, things first; one where it has regions alone."""
     settings = [setting.split(".") for setting in NUM_CLASSES]
     things = sum(config[section][key] for section, key in settings if section in config)
     stuff = config.get("sem_seg_head", {}).get("num_classes", 0)
     stuff -= bool(things and stuff)
+    things += not (things or stuff)
     return tuple(
         Category(id=index + 1, name=str(index + 1), isthing=index < things)
         for index in range(things + stuff)
@@ -200,6 +203,7 @@ def build(
 # --- what is recorded on the way --------------------------------------------------------------
 
 FIRST_PROPOSALS, FIRST_DETECTIONS, BEST_PROPOSALS = 32, 16, 100
+FINAL_PROPOSALS = 1000
 
 
 def _named(prefix: str, maps: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -329,6 +333,16 @@ def prediction_arrays(prediction: Prediction, image: Image, things: int) -> Arra
     return arrays
 
 
+def proposal_arrays(prediction: Prediction) -> Arrays:
+    """The same for a model whose predictions are proposals."""
+    return {
+        "proposal_boxes": prediction.boxes[:FINAL_PROPOSALS],
+        "proposal_scores": prediction.scores[:FINAL_PROPOSALS],
+        # The reference rescales its proposals in place: the recorded ones are of the original size.
+        "rpn.proposal_boxes": prediction.boxes[:BEST_PROPOSALS],
+    }
+
+
 def semantic_arrays(outputs: Any) -> list[Arrays]:
     """What the semantic branch says of each image, where there is one."""
     semantic = getattr(outputs, "semantic", outputs)
@@ -347,6 +361,7 @@ def run_case(config: Mapping[str, Any], case: Mapping[str, Any], folder: Path, o
     outputs = model.forward(batch)
     semantic, predictions = semantic_arrays(outputs), model.postprocess(outputs)
     things = sum(category.isthing for category in categories(config))
+    proposing = config["meta_architecture"] == "ProposalNetwork"
     for index, (name, image) in enumerate(zip(case["outputs"], images, strict=True)):
         resized = model.image_input.resize(image.pixels)
         padded = np.ascontiguousarray(batch.pixels[index].numpy(force=True))
@@ -358,7 +373,11 @@ def run_case(config: Mapping[str, Any], case: Mapping[str, Any], folder: Path, o
         arrays = {
             **recorder.samples(steps),
             **recorder.best_proposals(index),
-            **prediction_arrays(predictions[index], image, things),
+            **(
+                proposal_arrays(predictions[index])
+                if proposing
+                else prediction_arrays(predictions[index], image, things)
+            ),
             **semantic[index],
             "image_size": np.array([image.height, image.width], np.int32),
             "net_size": np.array(resized.shape[:2], np.int32),

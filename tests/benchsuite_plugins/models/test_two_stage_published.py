@@ -10,6 +10,7 @@ import pytest
 import torch
 from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
 from benchsuite_plugins.models.options import ResNetOptions
+from benchsuite_plugins.models.proposal_network import ProposalNetworkOptions
 
 R101 = ResNetOptions(depth=101)
 X101 = ResNetOptions(depth=101, num_groups=32, width_per_group=8, stride_in_1x1=False)
@@ -18,11 +19,19 @@ DETECTION = "COCO-Detection/"
 SEGMENTATION = "COCO-InstanceSegmentation/"
 
 CASES: list[tuple[str, Any, int]] = [
+    (f"{DETECTION}rpn_R_50_FPN_1x.yaml", ProposalNetworkOptions(), 80),
     (f"{DETECTION}faster_rcnn_R_50_FPN_3x.yaml", FasterRCNNOptions(), 80),
     (f"{DETECTION}faster_rcnn_R_101_FPN_3x.yaml", FasterRCNNOptions(resnet=R101), 80),
     (f"{DETECTION}faster_rcnn_X_101_32x8d_FPN_3x.yaml", FasterRCNNOptions(resnet=X101), 80),
 ]
 """Published configuration, the options that mean the same, and how many classes it has."""
+
+
+def build(options: Any, num_classes: int) -> Any:
+    module = import_module(type(options).__module__)
+    if isinstance(options, ProposalNetworkOptions):
+        return module.build(options)
+    return module.build(options, num_classes)
 
 
 @pytest.mark.parametrize(("config", "options", "num_classes"), CASES, ids=[c for c, _, _ in CASES])
@@ -34,6 +43,6 @@ def test_names_and_shapes_are_the_published_ones(
 ) -> None:
     shapes, parameters = published_state_dict(config)
     with torch.device("meta"):
-        model = import_module(type(options).__module__).build(options, num_classes)
+        model = build(options, num_classes)
     assert {name: list(value.shape) for name, value in model.state_dict().items()} == shapes
     assert {name for name, _ in model.named_parameters()} == parameters
