@@ -34,7 +34,6 @@ WITHOUT_CONFIGURATION = {
 """Name of a published row to why it is no recipe."""
 
 NOT_BUILT: dict[str, str] = {
-    "rpn_R_50": "RPN alone",
     "fast_rcnn": "Fast R-CNN",
     "_C4": "the C4 form",
     "_DC5_": "the DC5 form",
