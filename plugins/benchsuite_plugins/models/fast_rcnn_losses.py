@@ -47,7 +47,7 @@ class FastRCNNLosses:
         count = max(len(logits), 1)
         classes = self.class_loss(logits.float(), regions.labels).sum() / count
         rows = (regions.labels < regions.num_classes).nonzero().squeeze(1)
-        deltas = deltas.view(len(deltas), -1, 4)
+        deltas = deltas.unflatten(1, (-1, 4))
         own = deltas[rows, regions.labels[rows]] if deltas.shape[1] > 1 else deltas[rows, 0]
         boxes = self.box_loss(own, regions.boxes[rows], truth.boxes[regions.matched[rows]]) / count
         return {"loss_cls": classes * self.options.class_loss.weight, "loss_box_reg": boxes}

@@ -140,10 +140,12 @@ class PanopticFPN(ImageModel, Trainable):
         """The truth with each branch's own classes in place of the model's categories.
 
         Raises:
-            ContractError: an instance is of a category that is stuff, or there is no semantic map.
+            ContractError: an instance is of a category that is stuff or that the model does not
+                have, or there is no semantic map.
         """
         device = truth.labels.device
         count = len(self.things) + len(self.stuff)
+        truth.check_labels(count)
         thing_class = torch.full((count,), IGNORED_LABEL, device=device)
         thing_class[list(self.things)] = torch.arange(len(self.things), device=device)
         labels = thing_class[truth.labels]

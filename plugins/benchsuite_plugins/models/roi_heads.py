@@ -86,7 +86,7 @@ class ROIHeads(nn.Module):
         """The box branch alone."""
         pooled = self.box_pooler(features, proposals.boxes, proposals.image_index)
         logits, deltas = self.box_predictor(self.box_head(pooled))
-        deltas = deltas.view(len(deltas), -1, 4)
+        deltas = deltas.unflatten(1, (-1, 4))
         boxes = self.box_coder.decode(deltas, proposals.boxes[:, None])
         return select_detections(
             class_probabilities(logits), boxes, proposals.image_index, sizes, self.options
@@ -101,8 +101,9 @@ class ROIHeads(nn.Module):
             features: (N, C, H, W) maps, by name.
 
         Raises:
-            ContractError: a branch has nothing to learn from.
+            ContractError: a label is no class, or a branch has nothing to learn from.
         """
+        truth.check_labels(self.num_classes)
         regions = label_proposals(proposals, truth, self.options.training, self.num_classes)
         return {
             **self.box_losses(features, regions, truth),

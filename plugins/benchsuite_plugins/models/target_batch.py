@@ -39,6 +39,19 @@ class TargetBatch:
     keypoints: Tensor | None = None
     semantic: Tensor | None = None
 
+    def check_labels(self, num_classes: int) -> None:
+        """Check that all labels are among a model's categories.
+
+        Raises:
+            ContractError: one is not.
+        """
+        wrong = self.labels[(self.labels < 0) | (self.labels >= num_classes)]
+        if len(wrong):
+            raise ContractError(
+                f"the targets have label {int(wrong[0])}; the model has {num_classes} categories, "
+                f"0 to {num_classes - 1}"
+            )
+
     def required_masks(self) -> tuple[TargetMask, ...]:
         """The masks, for a model that learns them.
 
