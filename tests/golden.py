@@ -47,10 +47,14 @@ PROPOSAL_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn"))
 DENSE_SECTIONS = frozenset(("input", "resnet", "fpn"))
 PANOPTIC_SECTIONS = RCNN_SECTIONS | {"mask_head", "sem_seg_head", "panoptic"}
 SEMANTIC_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "sem_seg_head"))
+VITDET_SECTIONS = (RCNN_SECTIONS - {"resnet", "fpn"}) | {"vit", "simple_feature_pyramid"}
+REGNET_SECTIONS = (RCNN_SECTIONS - {"resnet"}) | {"regnet"}
 
 MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS): "faster_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
+    ("GeneralizedRCNN", "StandardROIHeads", REGNET_SECTIONS | {"mask_head"}): "mask_rcnn_regnet",
+    ("GeneralizedRCNN", "StandardROIHeads", VITDET_SECTIONS | {"mask_head"}): "vitdet_mask_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
     ("ProposalNetwork", None, PROPOSAL_SECTIONS): "rpn",
     ("PanopticFPN", "StandardROIHeads", PANOPTIC_SECTIONS): "panoptic_fpn",
@@ -90,13 +94,38 @@ BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
         "moving average: 0.9 * 100 + 0.1 * positives on the first iteration",
     ),
     "fcos.loss_normalizer": ("moving average: 0.9 * 300 + 0.1 * positives on the first iteration",),
+    "fpn.strides": ([4, 8, 16, 32],),
+    "simple_feature_pyramid.norm": ("LN",),
+    "simple_feature_pyramid.extra_levels": ("p6 = subsampled p5",),
+    "vit.use_rel_pos": (True,),
+    "vit.qkv_bias": (True,),
+    "vit.norm_eps": (1e-6,),
+    "vit.abs_pos_has_cls_token": (True,),
+    "regnet.bottleneck_ratio": (1.0,),
     "box_head.pooler_type": ("ROIAlignV2",),
 }
 """Settings that are no option of a model, and the values that it is built for; those of one meta
 architecture go before those of all."""
 
-IN_WORDS: dict[str, Any] = {"GN (32 groups)": "GN"}
+IN_WORDS: dict[str, Any] = {"GN (32 groups)": "GN", "LN (over channels, eps 1e-6)": "LN"}
 """Values that a configuration describes, and the option's value."""
+
+NONE_OF = {"regnet.se_ratio": 0.0}
+"""Settings that may be null, and what the option is then."""
+
+OTHER_NAME = {
+    "simple_feature_pyramid.square_pad": "padding.square_size",
+    "fpn.square_pad": "padding.square_size",
+    "vit.drop_path": "vit.drop_path_rate",
+}
+"""Settings, and the options that they are."""
+
+FOLLOWS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "vit.window_block_indexes": lambda vit: [
+        index for index in range(vit["depth"]) if index not in vit["global_block_indexes"]
+    ],
+}
+"""Settings that follow from others of their section, which the options hold."""
 
 NUM_CLASSES = ("roi_heads.num_classes", "retinanet.num_classes", "fcos.num_classes")
 """Where configurations tell how many classes there are; a model hears it as its categories."""
@@ -118,6 +147,13 @@ def model_name(config: Mapping[str, Any]) -> str:
     return MODELS[key]
 
 
+def option_value(setting: str, value: Any) -> Any:
+    """What an option of the same name is given."""
+    if isinstance(value, str):
+        return IN_WORDS.get(value, value)
+    return NONE_OF.get(setting, value) if value is None else value
+
+
 def model_options(config: Mapping[str, Any], options_type: type[Any]) -> dict[str, Any]:
     """Those settings of a configuration that are options of the model, under the same names."""
     options: dict[str, Any] = {}
@@ -128,8 +164,13 @@ def model_options(config: Mapping[str, Any], options_type: type[Any]) -> dict[st
             setting = f"{section}.{key}"
             built = BUILT_ONE_WAY.get(setting, ())
             if key in known:
-                worded = isinstance(value, str) and value in IN_WORDS
-                options.setdefault(section, {})[key] = IN_WORDS[value] if worded else value
+                options.setdefault(section, {})[key] = option_value(setting, value)
+            elif setting in OTHER_NAME:
+                other, _, name = OTHER_NAME[setting].partition(".")
+                options.setdefault(other, {})[name] = value
+            elif setting in FOLLOWS:
+                if value != (told := FOLLOWS[setting](config[section])):
+                    raise NotBuilt(f"{config['architecture']}: {setting} is not {told!r}")
             elif setting in ("roi_heads.name", *NUM_CLASSES, SEMANTIC_CLASSES) or key in TRAINING:
                 continue
             elif value not in BUILT_ONE_WAY.get(f"{config['meta_architecture']}: {setting}", built):

@@ -51,6 +51,22 @@ def benchsuite_models() -> list[ModelSpec]:
             licence="Apache-2.0",
         ),
         ModelSpec(
+            name="mask_rcnn_regnet",
+            tasks=("bbox", "segm"),
+            factory="benchsuite_plugins.models.mask_rcnn_regnet:create",
+            options="benchsuite_plugins.models.mask_rcnn_regnet:MaskRCNNRegNetOptions",
+            summary="Mask R-CNN with a RegNet-FPN backbone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
+            name="vitdet_mask_rcnn",
+            tasks=("bbox", "segm"),
+            factory="benchsuite_plugins.models.vitdet_mask_rcnn:create",
+            options="benchsuite_plugins.models.vitdet_mask_rcnn:ViTDetMaskRCNNOptions",
+            summary="ViTDet: Mask R-CNN with a plain ViT and a simple feature pyramid",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
             name="retinanet",
             tasks=("bbox",),
             factory="benchsuite_plugins.models.retinanet:create",

@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
+
+from torch import Tensor
 
 from benchsuite.errors import UsageError, unknown_name
+
+
+class Backbone(Protocol):
+    """What makes feature maps of images: a network, or a pyramid on top of one.
+
+    Attributes:
+        channels: feature map to its channels.
+        strides: feature map to input pixels a cell.
+    """
+
+    channels: dict[str, int]
+    strides: dict[str, int]
+
+    def __call__(self, images: Tensor, /) -> dict[str, Tensor]:
+        """(N, 3, H, W) to a (N, C, h, w) a feature map."""
 
 
 def check_names(option: str, wanted: Iterable[str], available: Iterable[str]) -> None:

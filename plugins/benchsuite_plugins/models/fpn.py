@@ -7,11 +7,10 @@ from math import log2
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchsuite_plugins.models.features import check_names
+from benchsuite_plugins.models.features import Backbone, check_names
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import xavier_fill
 from benchsuite_plugins.models.options import FPNOptions
-from benchsuite_plugins.models.resnet import ResNet
 
 
 class LastLevelMaxPool(nn.Module):
@@ -64,7 +63,7 @@ class FPN(nn.Module):
         size_divisibility: both sides of the input must be multiples of it.
     """
 
-    def __init__(self, bottom_up: ResNet, options: FPNOptions, top_block: TopBlock) -> None:
+    def __init__(self, bottom_up: Backbone, options: FPNOptions, top_block: TopBlock) -> None:
         super().__init__()
         check_names("fpn.in_features", options.in_features, bottom_up.channels)
         self.in_features = options.in_features

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from benchsuite_plugins.models.detector import Detector
-from benchsuite_plugins.models.fpn import FPN
+from benchsuite_plugins.models.features import Backbone
 from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
 from benchsuite_plugins.models.instances import Detections
 from benchsuite_plugins.models.roi_heads import ROIHeads
@@ -20,7 +20,7 @@ class GeneralizedRCNN(Detector, Trainable):
     def __init__(
         self,
         image_input: ImageInput,
-        backbone: FPN,
+        backbone: Backbone,
         proposal_generator: RegionProposalNetwork,
         roi_heads: ROIHeads,
     ) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchsuite.records import Image
+from benchsuite_plugins.models.image_padding import Padding, PadToMultiple
 from benchsuite_plugins.models.options import InputOptions
 
 
@@ -49,12 +50,12 @@ class ImageInput:
     numbers are made; other libraries' bilinear filters differ visibly.
 
     Args:
-        size_divisibility: the padded height and width are multiples of it.
+        padding: how large a batch is; an integer: its height and width are multiples of it.
     """
 
-    def __init__(self, options: InputOptions, size_divisibility: int) -> None:
+    def __init__(self, options: InputOptions, padding: int | Padding) -> None:
         self.options = options
-        self.size_divisibility = size_divisibility
+        self.padding = PadToMultiple(padding) if isinstance(padding, int) else padding
 
     def __call__(self, images: Sequence[Image], device: torch.device) -> ImageBatch:
         """The batch, on ``device``, resized as for inference.
@@ -78,11 +79,7 @@ class ImageInput:
         images: Sequence[Image],
         device: torch.device,
     ) -> ImageBatch:
-        height, width = (
-            -(-max(pixels.shape[axis] for pixels in resized) // self.size_divisibility)
-            * self.size_divisibility
-            for axis in (0, 1)
-        )
+        height, width = self.padding(*(max(p.shape[axis] for p in resized) for axis in (0, 1)))
         mean = torch.tensor(self.options.pixel_mean, device=device).view(3, 1, 1)
         std = torch.tensor(self.options.pixel_std, device=device).view(3, 1, 1)
         batch = torch.zeros((len(images), 3, height, width), device=device)
@@ -124,7 +121,7 @@ class ImageInput:
             "padding": {
                 "where": "right and bottom, after normalising",
                 "value": 0,
-                "multiple_of": self.size_divisibility,
+                **self.padding.describe(),
             },
         }
 

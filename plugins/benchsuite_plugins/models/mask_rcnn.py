@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.detector import create_detector
+from benchsuite_plugins.models.features import Backbone
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.generalized_rcnn import GeneralizedRCNN
 from benchsuite_plugins.models.image_input import ImageInput
@@ -38,6 +40,21 @@ class MaskRCNNOptions:
     mask_head: MaskHeadOptions = field(default_factory=MaskHeadOptions)
 
 
+class MaskRCNNSections(Protocol):
+    """What the options of every Mask R-CNN hold, whatever its backbone."""
+
+    @property
+    def anchors(self) -> AnchorOptions: ...
+    @property
+    def rpn(self) -> RPNOptions: ...
+    @property
+    def roi_heads(self) -> ROIHeadsOptions: ...
+    @property
+    def box_head(self) -> BoxHeadOptions: ...
+    @property
+    def mask_head(self) -> MaskHeadOptions: ...
+
+
 def build(options: MaskRCNNOptions, num_classes: int) -> GeneralizedRCNN:
     """The model with initial weights, drawn from torch's global generator.
 
@@ -45,8 +62,20 @@ def build(options: MaskRCNNOptions, num_classes: int) -> GeneralizedRCNN:
         UsageError: options that do not fit each other.
     """
     backbone = FPN(ResNet(options.resnet), options.fpn, LastLevelMaxPool())
+    image_input = ImageInput(options.input, backbone.size_divisibility)
+    return build_on(backbone, image_input, options, num_classes)
+
+
+def build_on(
+    backbone: Backbone, image_input: ImageInput, options: MaskRCNNSections, num_classes: int
+) -> GeneralizedRCNN:
+    """Mask R-CNN on any backbone, its proposals and heads drawn from torch's global generator.
+
+    Raises:
+        UsageError: options that do not fit each other or the backbone.
+    """
     return GeneralizedRCNN(
-        ImageInput(options.input, backbone.size_divisibility),
+        image_input,
         backbone,
         RegionProposalNetwork(options.rpn, options.anchors, backbone.channels, backbone.strides),
         ROIHeads(

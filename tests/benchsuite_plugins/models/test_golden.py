@@ -23,6 +23,9 @@ FOLDERS = (
     "LVISv1_mask_rcnn_R_50_FPN",
     "Cityscapes_mask_rcnn_R_50_FPN",
     "new_baselines_mask_rcnn_R_50_FPN_LSJ",
+    "new_baselines_mask_rcnn_regnetx_4gf_dds_FPN_LSJ",
+    "new_baselines_mask_rcnn_regnety_4gf_dds_FPN_LSJ",
+    "vitdet_mask_rcnn",
     "keypoint_rcnn_R_50_FPN",
     "semantic_R_50_FPN",
     "panoptic_fpn_R_50",
@@ -31,7 +34,14 @@ FOLDERS = (
     "fcos_R_50_FPN",
 )
 
-TRAINED = ("retinanet_R_50_FPN", "retinanet_R_101_FPN", "fcos_R_50_FPN")
+TRAINED = (
+    "retinanet_R_50_FPN",
+    "retinanet_R_101_FPN",
+    "fcos_R_50_FPN",
+    "new_baselines_mask_rcnn_regnetx_4gf_dds_FPN_LSJ",
+    "new_baselines_mask_rcnn_regnety_4gf_dds_FPN_LSJ",
+    "vitdet_mask_rcnn",
+)
 """Folders whose losses and gradients are compared too."""
 
 

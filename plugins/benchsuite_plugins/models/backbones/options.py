@@ -48,13 +48,10 @@ class SimpleFeaturePyramidOptions:
 
     Attributes:
         scale_factors: size of each level over that of the map, finest first; of 4, 2, 1 and 0.5.
-        square_pad: side, in pixels, of the square that images are padded to; 0: no square, sides
-            are padded to the coarsest stride. It is the input's to obey.
     """
 
     scale_factors: tuple[float, ...] = (4.0, 2.0, 1.0, 0.5)
     out_channels: int = 256
-    square_pad: int = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from math import log2
 from torch import Tensor, nn
 
 from benchsuite.errors import UsageError
-from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
 from benchsuite_plugins.models.backbones.options import SimpleFeaturePyramidOptions
 from benchsuite_plugins.models.backbones.vit import ViT
 from benchsuite_plugins.models.fpn import LastLevelMaxPool
 from benchsuite_plugins.models.layers.conv import Conv2d
+from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
 
 
 class SimpleFeaturePyramid(nn.Module):
@@ -23,7 +23,6 @@ class SimpleFeaturePyramid(nn.Module):
         channels: level to its channels.
         strides: level to input pixels a cell.
         size_divisibility: both sides of the input must be multiples of it.
-        square_pad: side of the square that images are padded to; 0: none.
 
     Raises:
         UsageError: a scale factor is none of 4, 2, 1 and 0.5.
@@ -52,7 +51,6 @@ class SimpleFeaturePyramid(nn.Module):
         self.channels = {f"p{level}": options.out_channels for level in levels}
         self.strides = {f"p{level}": 2**level for level in levels}
         self.size_divisibility = 2**top
-        self.square_pad = options.square_pad
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """(N, 3, H, W) to a (N, channels, H / stride, W / stride) a level, finest first."""

@@ -132,7 +132,6 @@ def build_golden() -> Callable[[dict[str, Any]], nn.Module]:
             options = SimpleFeaturePyramidOptions(
                 scale_factors=tuple(map(float, settings["scale_factors"])),
                 out_channels=settings["out_channels"],
-                square_pad=settings["square_pad"],
             )
             return SimpleFeaturePyramid(_vit(config["vit"]), options, LastLevelMaxPool()).eval()
         if "swin" in config:

@@ -109,7 +109,6 @@ def test_levels_of_the_pyramid() -> None:
     ).eval()
     assert pyramid.strides == {"p2": 4, "p3": 8, "p4": 16, "p5": 32, "p6": 64}
     assert pyramid.size_divisibility == 32
-    assert pyramid.square_pad == 1024
     with torch.no_grad():
         levels = pyramid(torch.randn(2, 3, 64, 96))
     assert {name: tuple(level.shape) for name, level in levels.items()} == {
