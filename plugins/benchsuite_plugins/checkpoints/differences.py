@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from benchsuite_plugins.checkpoints.translation import translate_shapes
+
 DERIVED = re.compile(r"(^|\.)(pixel_mean|pixel_std|anchor_generator\.cell_anchors\.\d+)$")
 """What files published before 2021 hold beside the weights; the options say it."""
 
@@ -67,13 +69,15 @@ class Differences:
 def find_differences(model: nn.Module, shapes: Mapping[str, Sequence[int]]) -> Differences:
     """Compare a checkpoint's shapes, by name, with what the model would save.
 
+    The checkpoint is translated first, where the model knows how (``translation``).
     Passed over are what old files hold beyond the weights (``DERIVED``), the counters of batch
     norms, and what a module names in its attribute ``optional_state``, which may be absent
     together.
     """
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     optional = optional_state(model)
-    given = {name: tuple(shape) for name, shape in shapes.items() if not DERIVED.search(name)}
+    translated = translate_shapes(model, shapes)
+    given = {name: shape for name, shape in translated.items() if not DERIVED.search(name)}
     stated = any(name in given for name in optional)
     return Differences(
         missing=tuple(

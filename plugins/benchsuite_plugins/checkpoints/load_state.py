@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from benchsuite.errors import InputError
 from benchsuite_plugins.checkpoints.differences import find_differences, optional_state
+from benchsuite_plugins.checkpoints.translation import translate_state
 
 
 def load_state(model: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
@@ -35,6 +36,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], source: object) ->
             file=source,
             remedy="Choose the model, the options and the categories that it was trained with",
         )
+    state = translate_state(model, state)
     optional = optional_state(model)
     with torch.no_grad():
         for name, target in model.state_dict().items():

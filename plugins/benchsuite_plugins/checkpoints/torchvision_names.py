@@ -118,6 +118,8 @@ def _rules(state: Mapping[str, Tensor]) -> list[Rule]:
 def _relayout(name: str, value: Tensor) -> Tensor:
     """A parameter whose first axis counts classes, from background first to background last."""
     module, _, _ = name.rpartition(".")
+    if not value.ndim:
+        return value
     if module == "roi_heads.box_predictor.cls_score":
         return torch.cat([value[1:], value[:1]])
     if module == "roi_heads.box_predictor.bbox_pred":

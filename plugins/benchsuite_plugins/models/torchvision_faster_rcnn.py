@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from benchsuite.protocols import ModelRequest
+from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.options import (
     AnchorOptions,
@@ -18,7 +19,6 @@ from benchsuite_plugins.models.resnet import ResNet
 from benchsuite_plugins.models.torchvision_input import TorchvisionInput, TorchvisionInputOptions
 from benchsuite_plugins.models.torchvision_rcnn import (
     TorchvisionRCNN,
-    create_torchvision,
     set_frozen_eps,
 )
 from benchsuite_plugins.models.torchvision_roi_heads import TorchvisionROIHeads
@@ -77,4 +77,4 @@ def create(request: ModelRequest) -> TorchvisionRCNN:
         InputError: the weights cannot be read, or are those of another model.
     """
     options = request.options or TorchvisionFasterRCNNOptions()
-    return create_torchvision(lambda num_classes: build(options, num_classes), request)
+    return create_detector(lambda num_classes: build(options, num_classes), request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from benchsuite.protocols import ModelRequest
+from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.keypoint_head import KeypointHeadOptions
 from benchsuite_plugins.models.keypoint_rcnn import count_keypoints
@@ -21,7 +22,6 @@ from benchsuite_plugins.models.torchvision_input import TorchvisionInput, Torchv
 from benchsuite_plugins.models.torchvision_keypoint_roi_heads import TorchvisionKeypointROIHeads
 from benchsuite_plugins.models.torchvision_rcnn import (
     TorchvisionRCNN,
-    create_torchvision,
     set_frozen_eps,
 )
 from benchsuite_plugins.models.torchvision_rpn import TorchvisionRPN
@@ -88,6 +88,4 @@ def create(request: ModelRequest) -> TorchvisionRCNN:
     """
     options = request.options or TorchvisionKeypointRCNNOptions()
     num_keypoints = count_keypoints(options.keypoint_head, request)
-    return create_torchvision(
-        lambda num_classes: build(options, num_classes, num_keypoints), request
-    )
+    return create_detector(lambda num_classes: build(options, num_classes, num_keypoints), request)

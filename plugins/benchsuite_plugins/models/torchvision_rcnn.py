@@ -1,19 +1,13 @@
-"""What torchvision's two-stage detectors have in common: the model, its backbone, its weights."""
+"""What torchvision's two-stage detectors have in common: the model, and what its weights need."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TypeVar
 
 import torch
 from torch import nn
 
-from benchsuite.protocols import ModelRequest
 from benchsuite.records import Prediction
-from benchsuite_plugins.checkpoints import load_state, read_checkpoint
 from benchsuite_plugins.checkpoints.torchvision_names import from_torchvision
-from benchsuite_plugins.models.detector import Detector, RawOutputs, create_detector
+from benchsuite_plugins.models.detector import Detector, RawOutputs
 from benchsuite_plugins.models.fpn import FPN
 from benchsuite_plugins.models.image_input import ImageBatch
 from benchsuite_plugins.models.instances import Detections
@@ -26,7 +20,12 @@ from benchsuite_plugins.models.torchvision_rpn import TorchvisionRPN
 
 
 class TorchvisionDetector(Detector):
-    """Masks are pasted as torchvision does it, and boxes without extent stay in the results."""
+    """Masks are pasted as torchvision does it, and boxes without extent stay in the results.
+
+    Weights may have torchvision's names or ours.
+    """
+
+    translate_state = staticmethod(from_torchvision)
 
     @torch.inference_mode()
     def postprocess(self, outputs: RawOutputs) -> list[Prediction]:
@@ -60,17 +59,6 @@ class TorchvisionRCNN(TorchvisionDetector):
         proposals = self.proposal_generator(features, batch.sizes)
         detections: Detections = self.roi_heads(features, proposals, batch.sizes)
         return detections
-
-
-DetectorType = TypeVar("DetectorType", bound=Detector)
-
-
-def create_torchvision(build: Callable[[int], DetectorType], request: ModelRequest) -> DetectorType:
-    """``create_detector``, with weights under torchvision's names or under ours."""
-    model = create_detector(build, replace(request, weights=None))
-    if request.weights is not None:
-        load_state(model, from_torchvision(read_checkpoint(request.weights)), request.weights)
-    return model
 
 
 def set_frozen_eps(backbone: nn.Module, eps: float) -> None:

@@ -13,6 +13,7 @@ from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.boxes import clip_boxes
 from benchsuite_plugins.models.dense_detector import collect_candidates, suppress
 from benchsuite_plugins.models.dense_options import DenseOptions, RetinaNetHeadOptions
+from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.fpn import FPN, LastLevelP6P7
@@ -26,7 +27,6 @@ from benchsuite_plugins.models.torchvision_anchor_generator import TorchvisionAn
 from benchsuite_plugins.models.torchvision_input import TorchvisionInput, TorchvisionInputOptions
 from benchsuite_plugins.models.torchvision_rcnn import (
     TorchvisionDetector,
-    create_torchvision,
     set_frozen_eps,
 )
 
@@ -150,4 +150,4 @@ def create(request: ModelRequest) -> TorchvisionRetinaNet:
         InputError: the weights cannot be read, or are those of another model.
     """
     options = request.options or TorchvisionRetinaNetOptions()
-    return create_torchvision(lambda num_classes: build(options, num_classes), request)
+    return create_detector(lambda num_classes: build(options, num_classes), request)
