@@ -356,6 +356,11 @@ def find_warnings(
         warnings.append(
             f"partial, not comparable: {len(plan.records)} of {plan.n_dataset_images} images"
         )
+    unscored = sorted(set(plan.tasks) - {each.spec.task for each in plan.metrics})
+    if unscored and not plan.request.metrics:
+        warnings.append(
+            f"{some(unscored)}: predicted and stored, but no metric of {plan.opened.name} scores it"
+        )
     if plan.request.batch_size > 1:
         warnings.append(
             f"batch {plan.request.batch_size}: padding can change predictions; published numbers "
