@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,16 +35,6 @@ FOLDERS = (
     "fcos_R_50_FPN",
 )
 
-TRAINED = (
-    "retinanet_R_50_FPN",
-    "retinanet_R_101_FPN",
-    "fcos_R_50_FPN",
-    "new_baselines_mask_rcnn_regnetx_4gf_dds_FPN_LSJ",
-    "new_baselines_mask_rcnn_regnety_4gf_dds_FPN_LSJ",
-    "vitdet_mask_rcnn",
-)
-"""Folders whose losses and gradients are compared too."""
-
 
 def run_golden(script: Path, *arguments: Path | str) -> int:
     with pytest.MonkeyPatch.context() as patch:
@@ -53,58 +44,41 @@ def run_golden(script: Path, *arguments: Path | str) -> int:
         return int(main())
 
 
+def judge(golden: Path, folder: Path, *arguments: Path | str) -> dict[str, Any]:
+    """What ``check_golden.py`` measures, once it has found it within tolerance."""
+    judged = subprocess.run(
+        [sys.executable, golden / "check_golden.py", folder, *arguments, "--json"],
+        capture_output=True,
+        text=True,
+    )
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    deviations: dict[str, Any] = json.loads(judged.stdout)["deviations"]
+    return deviations
+
+
 @pytest.mark.parametrize("name", FOLDERS)
-def test_every_case_is_within_tolerance(
+def test_every_case_and_all_losses_are_within_tolerance(
     name: str, golden: Path, repository: Path, tmp_path: Path
 ) -> None:
     folder = golden / name
     if not folder.is_dir():
         pytest.skip(f"no golden folder {name}")
-    assert run_golden(repository / "tests" / "golden.py", folder, tmp_path) == 0
+    assert run_golden(repository / "tests" / "golden.py", folder, tmp_path, "--train") == 0
     cases = json.loads((folder / "config.json").read_text(encoding="utf-8"))["cases"]
     for output in [output for case in cases.values() for output in case["outputs"]]:
-        judge = subprocess.run(
-            [
-                *(sys.executable, golden / "check_golden.py", folder, tmp_path / output),
-                *("--golden", output, "--json"),
-            ],
-            capture_output=True,
-            text=True,
-        )
-        assert judge.returncode == 0, judge.stdout + judge.stderr
-        deviations = json.loads(judge.stdout)["deviations"]
+        deviations = judge(golden, folder, tmp_path / output, "--golden", output)
         assert deviations["resized_sha256.equal"] and deviations["padded_size.equal"]
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_losses_and_gradients_are_within_tolerance(
-    name: str, golden: Path, repository: Path, tmp_path: Path
-) -> None:
-    folder = golden / name
-    if not (folder / "train.json").is_file():
-        pytest.skip(f"no golden folder {name}")
-    assert run_golden(repository / "tests" / "golden.py", folder, tmp_path, "--train") == 0
-    judge = subprocess.run(
-        [
-            *(sys.executable, golden / "check_golden.py", folder, "--train"),
-            *(tmp_path / "train.json", "--json"),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert judge.returncode == 0, judge.stdout + judge.stderr
+    deviations = judge(golden, folder, "--train", tmp_path / "train.json")
+    losses = [value for name, value in deviations.items() if name.startswith("loss.")]
+    # The judge admits 2e-3: what is computed alike differs by rounding alone.
+    assert losses and max(losses) < 1e-4
 
 
 def test_features_are_compared(golden: Path, repository: Path, tmp_path: Path) -> None:
     folder = golden / "mask_rcnn_R_50_FPN"
     command = [sys.executable, repository / "tests" / "golden.py", folder, tmp_path]
     assert subprocess.run(command).returncode == 0
-    judge = subprocess.run(
-        [sys.executable, golden / "check_golden.py", folder, tmp_path / "outputs.npz", "--json"],
-        capture_output=True,
-        text=True,
-    )
-    deviations = json.loads(judge.stdout)["deviations"]
+    deviations = judge(golden, folder, tmp_path / "outputs.npz")
     assert deviations["feat.compared"] == 31
     assert deviations["feat.worst_rel"] < 1e-3
     assert deviations["masks.worst_pixels_off"] <= 3
