@@ -23,7 +23,6 @@ from benchsuite.environment import facts
 from benchsuite.errors import UsageError
 from benchsuite.inference import build_model, describe, predict_all
 from benchsuite.options import options_to_json
-from benchsuite.plugins import registry
 from benchsuite.predictions.parts import PredictionParts
 from benchsuite.predictions.to_columns import read_predictions
 from benchsuite.protocols import Model
@@ -39,6 +38,7 @@ from benchsuite.resolve import (
     resolve_model,
 )
 from benchsuite.results import TOLERANCE, Outcome, verdict
+from benchsuite.run_warnings import find_warnings
 from benchsuite.scoring import Scored, score
 from benchsuite.store.results_store import Store, new_run_id, result_identity
 from benchsuite.weights import Weights, resolve_weights
@@ -343,58 +343,3 @@ def identity_fields(
         "batch_size": request.batch_size,
         "seed": request.seed,
     }
-
-
-def find_warnings(
-    plan: RunPlan, weights: Weights, mapping: CategoryMap, environment: Mapping[str, Any]
-) -> list[str]:
-    """What a reader of the number has to know."""
-    warnings = []
-    if weights.random:
-        warnings.append(f"random weights, the numbers mean nothing: {_remedy(plan)}")
-    if plan.partial:
-        warnings.append(
-            f"partial, not comparable: {len(plan.records)} of {plan.n_dataset_images} images"
-        )
-    unscored = sorted(set(plan.tasks) - {each.spec.task for each in plan.metrics})
-    if unscored and not plan.request.metrics:
-        warnings.append(
-            f"{some(unscored)}: predicted and stored, but no metric of {plan.opened.name} scores it"
-        )
-    if plan.request.batch_size > 1:
-        warnings.append(
-            f"batch {plan.request.batch_size}: padding can change predictions; published numbers "
-            "are of batch 1"
-        )
-    if mapping.dropped:
-        warnings.append(
-            f"{len(mapping.dropped)} of the model's categories are not in the dataset, their "
-            f"predictions are dropped: {some(mapping.dropped)}"
-        )
-    if mapping.unreachable:
-        warnings.append(
-            f"{len(mapping.unreachable)} of the dataset's categories cannot be predicted by the "
-            f"model: {some(mapping.unreachable)}"
-        )
-    if environment["load_average"] > 0.5 * environment["cores"]:
-        warnings.append(
-            f"the machine is busy (load {environment['load_average']} on {environment['cores']} "
-            "cores): times may be too long"
-        )
-    return warnings
-
-
-def _remedy(plan: RunPlan) -> str:
-    """Where trained weights are to be had."""
-    trained = [
-        recipe
-        for recipe in registry().recipes.values()
-        if recipe.model == plan.model.spec.name and recipe.weights_url
-    ]
-    names = [each.name for each in trained if each.default] or [each.name for each in trained]
-    known = f", or {some(names, 3)}" if names else ""
-    return f"give trained ones with --weights (a file, a URL{known})"
-
-
-def some(names: Sequence[str], count: int = 8) -> str:
-    return ", ".join(names[:count]) + (", …" if len(names) > count else "")

@@ -28,7 +28,6 @@ from benchsuite import (
     plugins,
     reproduction,
     resolve,
-    runs,
 )
 from benchsuite.cli.main import main
 from benchsuite.downloads import download as download_module
@@ -155,7 +154,7 @@ def publish(site: Site, monkeypatch: pytest.MonkeyPatch) -> Publish:
     found.datasets["squares"] = DatasetSpec(
         "squares", tasks=("bbox",), factory="reproduction_fixture:Squares", metrics=("coco_bbox",)
     )
-    for module_ in (plugins, resolve, runs, reproduction):
+    for module_ in (plugins, resolve, reproduction):
         monkeypatch.setattr(module_, "registry", lambda: found)
 
     def register(numbers: dict[str, float], **weights: Any) -> RecipeSpec:

@@ -24,7 +24,6 @@ from benchsuite import (
     build_truth,
     plugins,
     resolve,
-    runs,
 )
 from benchsuite.cli.main import main
 from benchsuite.errors import ContractError, InputError, InterruptedRun, UsageError
@@ -108,7 +107,7 @@ def registered(monkeypatch):
     found.datasets["squares"] = DatasetSpec(
         "squares", tasks=("bbox",), factory="corridor_fixture:Squares", metrics=("coco_bbox",)
     )
-    for module_ in (plugins, resolve, runs):
+    for module_ in (plugins, resolve):
         monkeypatch.setattr(module_, "registry", lambda: found)
     return found
 
