@@ -67,7 +67,7 @@ def read_options(options_type: type[Any], values: Mapping[str, Any], table: str)
 
     _check_keys(options_type, values, table)
     try:
-        return TypeAdapter(options_type).validate_python(dict(values))
+        return TypeAdapter(options_type).validate_python(_over_defaults(options_type, values))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join([table, *(str(part) for part in first["loc"])])
@@ -83,6 +83,32 @@ def _check_keys(options_type: type[Any], values: Mapping[str, Any], path: str) -
         nested = _dataclass_in(types[key])
         if nested is not None and isinstance(value, Mapping):
             _check_keys(nested, value, f"{path}.{key}")
+
+
+def _over_defaults(options_type: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values``, each table in them put over the default of the field that it is for, which need
+    not be the default of that field's dataclass."""
+    defaults = {field.name: _default(field) for field in dataclasses.fields(options_type)}
+    return {key: _over(defaults[key], value) for key, value in values.items()}
+
+
+def _over(default: Any, value: Any) -> Any:
+    """A table put over a dataclass's instance; any other value as it is."""
+    if not isinstance(value, Mapping) or not dataclasses.is_dataclass(default):
+        return value
+    whole = {
+        field.name: getattr(default, field.name)
+        for field in dataclasses.fields(default)
+        if field.init
+    }
+    return whole | {key: _over(whole[key], below) for key, below in value.items()}
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """The value that a field has where none is given; ``None`` where one must be."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
 
 
 def _dataclass_in(annotation: Any) -> type[Any] | None:

@@ -45,6 +45,21 @@ def test_nested_values_reach_the_dataclass():
     assert options == Outer(input=Inner(size=320, means=(0.0, 0.0, 0.0)))
 
 
+@dataclass(frozen=True)
+class Special:
+    """A field's default is another than that of its dataclass."""
+
+    outer: Outer = field(default_factory=lambda: Outer(0.5, "b", Inner(size=3)))
+    required: Inner | None = None
+
+
+def test_a_table_goes_over_the_default_of_its_field():
+    options = read_options(Special, {"outer": {"input": {"means": [0]}}}, "model")
+    assert options == Special(Outer(0.5, "b", Inner(size=3, means=(0.0,))))
+    options = read_options(Special, {"outer": {"name": "c"}, "required": {"size": 1}}, "model")
+    assert options == Special(Outer(0.5, "c", Inner(size=3)), Inner(size=1))
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
