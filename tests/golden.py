@@ -65,7 +65,7 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
 """Meta architecture, kind of ROI heads and sections of a configuration: the registered model."""
 
 ABOUT_THE_FOLDER = frozenset(
-    {"architecture", "cases", "category_label", "meta_architecture", "note"}
+    {"architecture", "cases", "category_label", "classification", "meta_architecture", "note"}
     | {"reference_config", "reference_overrides"}
 )
 
@@ -157,6 +157,8 @@ def option_value(setting: str, value: Any) -> Any:
 def model_options(config: Mapping[str, Any], options_type: type[Any]) -> dict[str, Any]:
     """Those settings of a configuration that are options of the model, under the same names."""
     options: dict[str, Any] = {}
+    if "classification" in config:
+        options["box_head"] = {"classification": "federated"}
     defaults = options_type()
     for section in (field.name for field in dataclasses.fields(options_type)):
         known = {field.name for field in dataclasses.fields(getattr(defaults, section))}

@@ -61,6 +61,10 @@ def training_options(config: Mapping[str, Any], settings: Mapping[str, Any]) -> 
     for key, option in OPTION_OF_SETTING.items():
         if key in settings and option.partition(".")[0] in config:
             _put(options, option, settings[key])
+    if "classification" in config:
+        count = config["classification"]["federated_num_classes"]
+        loss = {"name": "federated", "options": {"num_classes": count}}
+        _put(options, "box_head.training.class_loss", loss)
     for section in BOX_LOSSES:
         if section in config:
             _put(options, f"{section}.training.bbox_reg_loss", _box_loss(config[section]))

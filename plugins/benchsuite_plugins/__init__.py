@@ -173,6 +173,12 @@ def benchsuite_losses() -> list[LossSpec]:
         loss("ciou", "iou_losses:create_ciou", "boxes", "DIoU and the aspect ratio"),
         loss("cross_entropy", "cross_entropy:create", "labels", "classes that exclude each other"),
         loss(
+            "federated",
+            "federated_loss:create",
+            "labels",
+            "few of many independent classes: those that are there, and some at random",
+        ),
+        loss(
             "sigmoid_focal",
             "sigmoid_focal_loss:create",
             "binary",

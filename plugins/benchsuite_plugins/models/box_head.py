@@ -70,6 +70,10 @@ class BoxPredictor(nn.Module):
         """(R, C) to logits (R, K + 1), background last, and deltas (R, K * 4) or (R, 4)."""
         return self.cls_score(x), self.bbox_pred(x)
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """(R, K + 1) logits to float32 probabilities of the same shape."""
+        return class_probabilities(logits)
+
 
 def select_detections(
     scores: Tensor,

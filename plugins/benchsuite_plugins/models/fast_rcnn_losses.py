@@ -27,13 +27,17 @@ class FastRCNNLosses:
     # Both are looked up when first wanted: inference needs no plugin's loss.
 
     @cached_property
-    def class_loss(self) -> Loss:
+    def _class_loss(self) -> Loss:
         options = self.options.class_loss
         return named_loss(options.name, options.options, ("labels",))[0]
 
     @cached_property
     def box_loss(self) -> BoxRegressionLoss:
         return BoxRegressionLoss(self.options.bbox_reg_loss, self.box_coder)
+
+    def class_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """(R, K + 1) and (R,) to (R,), neither weighted nor divided."""
+        return self._class_loss(logits, labels)
 
     def __call__(
         self, logits: Tensor, deltas: Tensor, regions: LabelledProposals, truth: TargetBatch

@@ -145,6 +145,9 @@ class BoxHeadOptions:
         pooler_resolution: side of the pooled region.
         pooler_sampling_ratio: samples a bin and axis; 0: as many as there are feature pixels.
         cls_agnostic_bbox_reg: one box for all classes, in place of one a class.
+        classification: whether classes exclude each other (``"softmax"``), or each has a score of
+            its own and few count in the loss of a batch (``"federated"``, see
+            ``federated_predictor``; ``training.class_loss`` must then take ``class_weights``).
     """
 
     num_conv: int = 0
@@ -157,6 +160,7 @@ class BoxHeadOptions:
     pooler_sampling_ratio: int = 0
     bbox_reg_weights: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
     cls_agnostic_bbox_reg: bool = False
+    classification: Literal["softmax", "federated"] = "softmax"
     training: BoxHeadTrainingOptions = field(default_factory=BoxHeadTrainingOptions)
 
 

@@ -8,14 +8,9 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from benchsuite_plugins.models.box_coder import BoxCoder
-from benchsuite_plugins.models.box_head import (
-    BoxHead,
-    BoxPredictor,
-    class_probabilities,
-    select_detections,
-)
-from benchsuite_plugins.models.fast_rcnn_losses import FastRCNNLosses
+from benchsuite_plugins.models.box_head import BoxHead, select_detections
 from benchsuite_plugins.models.features import check_names
+from benchsuite_plugins.models.federated_predictor import make_losses, make_predictor
 from benchsuite_plugins.models.instances import Detections, Proposals
 from benchsuite_plugins.models.mask_head import MaskHead, mask_loss, mask_probabilities
 from benchsuite_plugins.models.mask_targets import mask_targets
@@ -54,10 +49,8 @@ class ROIHeads(nn.Module):
         self.box_coder = BoxCoder(box_head.bbox_reg_weights)
         self.box_pooler = make_pooler(options.in_features, strides, box_head)
         self.box_head = BoxHead(in_channels, box_head)
-        self.box_predictor = BoxPredictor(
-            self.box_head.out_channels, num_classes, box_head.cls_agnostic_bbox_reg
-        )
-        self.fast_rcnn_losses = FastRCNNLosses(box_head.training, self.box_coder)
+        self.box_predictor = make_predictor(self.box_head.out_channels, num_classes, box_head)
+        self.fast_rcnn_losses = make_losses(box_head, self.box_coder, self.box_predictor)
         self.mask_pooler: ROIPooler | None = None
         self.mask_head: MaskHead | None = None
         if mask_head is not None:
@@ -88,9 +81,8 @@ class ROIHeads(nn.Module):
         logits, deltas = self.box_predictor(self.box_head(pooled))
         deltas = deltas.unflatten(1, (-1, 4))
         boxes = self.box_coder.decode(deltas, proposals.boxes[:, None])
-        return select_detections(
-            class_probabilities(logits), boxes, proposals.image_index, sizes, self.options
-        )
+        scores = self.box_predictor.probabilities(logits)
+        return select_detections(scores, boxes, proposals.image_index, sizes, self.options)
 
     def losses(
         self, features: Mapping[str, Tensor], proposals: Proposals, truth: TargetBatch

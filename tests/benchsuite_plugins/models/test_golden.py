@@ -27,6 +27,7 @@ FOLDERS = (
     "new_baselines_mask_rcnn_regnetx_4gf_dds_FPN_LSJ",
     "new_baselines_mask_rcnn_regnety_4gf_dds_FPN_LSJ",
     "vitdet_mask_rcnn",
+    "vitdet_LVIS_mask_rcnn",
     "keypoint_rcnn_R_50_FPN",
     "semantic_R_50_FPN",
     "panoptic_fpn_R_50",
