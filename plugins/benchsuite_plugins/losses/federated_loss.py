@@ -57,7 +57,7 @@ def draw_classes(
     Returns:
         (C,) int64, each once, those among the labels first.
     """
-    present: Tensor = torch.unique(labels)  # type: ignore[no-untyped-call]
+    present: Tensor = torch.unique(labels)
     chances = torch.cat([weights, weights.new_zeros(1)])
     chances[present] = 0
     others = min(count - len(present), int((chances > 0).sum()))
