@@ -8,7 +8,7 @@ from benchsuite_plugins.models.detector import Detector
 from benchsuite_plugins.models.features import Backbone
 from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
 from benchsuite_plugins.models.instances import Detections
-from benchsuite_plugins.models.roi_heads import ROIHeads
+from benchsuite_plugins.models.region_heads import RegionHeads
 from benchsuite_plugins.models.rpn import RegionProposalNetwork
 from benchsuite_plugins.models.target_batch import TargetBatch
 from benchsuite_plugins.models.trainable import Trainable
@@ -22,7 +22,7 @@ class GeneralizedRCNN(Detector, Trainable):
         image_input: ImageInput,
         backbone: Backbone,
         proposal_generator: RegionProposalNetwork,
-        roi_heads: ROIHeads,
+        roi_heads: RegionHeads,
     ) -> None:
         super().__init__(image_input)
         self.backbone = backbone
@@ -38,4 +38,4 @@ class GeneralizedRCNN(Detector, Trainable):
     def batch_losses(self, batch: ImageBatch, truth: TargetBatch) -> dict[str, Tensor]:
         features = self.backbone(batch.pixels)
         proposals, losses = self.proposal_generator.losses(features, batch.sizes, truth)
-        return {**losses, **self.roi_heads.losses(features, proposals, truth)}
+        return {**losses, **self.roi_heads.losses(features, proposals, batch.sizes, truth)}

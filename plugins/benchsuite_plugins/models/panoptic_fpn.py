@@ -29,6 +29,7 @@ from benchsuite_plugins.models.options import (
 )
 from benchsuite_plugins.models.panoptic_merge import PanopticOptions, merge_panoptic
 from benchsuite_plugins.models.postprocess import detections_to_predictions
+from benchsuite_plugins.models.region_heads import RegionHeads
 from benchsuite_plugins.models.resnet import ResNet
 from benchsuite_plugins.models.roi_heads import ROIHeads
 from benchsuite_plugins.models.rpn import RegionProposalNetwork
@@ -84,7 +85,7 @@ class PanopticFPN(ImageModel, Trainable):
         image_input: ImageInput,
         backbone: FPN,
         proposal_generator: RegionProposalNetwork,
-        roi_heads: ROIHeads,
+        roi_heads: RegionHeads,
         sem_seg_head: SemanticFPNHead,
         *,
         things: Sequence[int],
@@ -134,7 +135,8 @@ class PanopticFPN(ImageModel, Trainable):
         features = self.backbone(batch.pixels)
         semantic = self.sem_seg_head.losses(features, truth.required_semantic())
         proposals, losses = self.proposal_generator.losses(features, batch.sizes, truth)
-        return {**semantic, **losses, **self.roi_heads.losses(features, proposals, truth)}
+        heads = self.roi_heads.losses(features, proposals, batch.sizes, truth)
+        return {**semantic, **losses, **heads}
 
     def _in_classes(self, truth: TargetBatch) -> TargetBatch:
         """The truth with each branch's own classes in place of the model's categories.
