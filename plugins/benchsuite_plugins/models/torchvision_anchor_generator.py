@@ -52,7 +52,7 @@ class TorchvisionAnchorGenerator(AnchorGenerator):
         for level, feature in enumerate(features):
             cell = self._cell_anchors(level)
             y, x = (
-                torch.arange(side, device=cell.device) * float(pixels // side)
+                (torch.arange(side, device=cell.device) * (pixels // side)).float()
                 for side, pixels in zip(feature.shape[-2:], padded, strict=True)
             )
             y, x = torch.meshgrid(y, x, indexing="ij")

@@ -51,7 +51,7 @@ V2: dict[str, Any] = {
     "rpn": RPNOptions(min_size=1e-3, conv_dims=(-1, -1)),
     "box_head": BoxHeadOptions(num_conv=4, num_fc=1, norm="BN", **POOLING),
 }
-SIZES = [(60, 80), (33, 47), (120, 90), (300, 40)]
+SIZES = [(60, 80), (33, 47), (300, 40)]
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def test_one_image(
 
 
 def test_a_batch(pair: tuple[nn.Module, Any, Case], make_image: MakeImage) -> None:
-    for result, prediction in both(pair, [make_image(*size) for size in SIZES[:3]]):
+    for result, prediction in both(pair, [make_image(*size) for size in SIZES[:2]]):
         match(result, prediction, pair[2])
 
 
