@@ -40,9 +40,10 @@ NOT_BUILT: dict[str, str] = {
     "Misc/cascade": "Cascade R-CNN",
     "panoptic_fpn_R_101_dconv": "deformable convolution and Cascade R-CNN",
     "_dconv_c3-c5": "deformable convolution",
-    "regnet": "a RegNet as a detector's backbone",
-    "projects/ViTDet": "backbones of transformers in a detector",
-    "projects/MViTv2": "backbones of transformers in a detector",
+    "LVIS/mask_rcnn_vitdet": "the federated loss, and scores of their own for the classes",
+    "LVIS/cascade": "the federated loss, and scores of their own for the classes",
+    "COCO/cascade": "Cascade R-CNN",
+    "projects/MViTv2": "MViTv2 in a detector",
 }
 """Part of a configuration's path to what its recipe waits for."""
 
