@@ -58,7 +58,7 @@ class _Published:
     def of(cls, name: str, body: Mapping[str, Any]) -> _Published:
         table: Mapping[str, Any] = body.get("weights", {})
         digests = ExpectedDigests(
-            **{key: table.get(key, "") for key in ("sha256", "md5", "md5_prefix")}
+            **{key: table.get(key, "") for key in ("sha256", "md5", "md5_prefix", "sha256_prefix")}
         )
         return cls(name, table.get("url", ""), table.get("bytes"), digests)
 
@@ -229,6 +229,7 @@ def _download(url: str, path: Path, published: _Published | None) -> None:
             sha256=digests.sha256,
             md5=digests.md5,
             md5_prefix=digests.md5_prefix,
+            sha256_prefix=digests.sha256_prefix,
             expected_bytes=published.bytes if published else None,
             progress=report,
             retry="run the same command again, or give the file with --weights FILE",

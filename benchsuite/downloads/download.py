@@ -66,6 +66,7 @@ def download(
     sha256: str | None = None,
     md5: str | None = None,
     md5_prefix: str | None = None,
+    sha256_prefix: str | None = None,
     expected_bytes: int | None = None,
     progress: Report | None = None,
     retry: str = "run the same command again",
@@ -79,7 +80,7 @@ def download(
     Args:
         url: ``http:``, ``https:`` or ``file:``.
         target: the file's final name; its folder is made.
-        sha256, md5, md5_prefix: digests the file must have, in hexadecimal.
+        sha256, md5, md5_prefix, sha256_prefix: digests the file must have, in hexadecimal.
         expected_bytes: the size it must have.
         progress: is told how far it is.
         retry: how to try again, for messages.
@@ -95,7 +96,7 @@ def download(
         BenchsuiteError: it does not fit on the disk, or its folder cannot be written.
     """
     check_scheme(url)
-    wanted = ExpectedDigests(sha256 or "", md5 or "", md5_prefix or "")
+    wanted = ExpectedDigests(sha256 or "", md5 or "", md5_prefix or "", sha256_prefix or "")
     transfer = _Transfer(url, target, wanted, expected_bytes, progress or _silent, retry)
     if target.is_file() and transfer.problem_of(target) is None:
         return target

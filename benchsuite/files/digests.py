@@ -16,18 +16,20 @@ class ExpectedDigests:
 
     Attributes:
         sha256, md5: the whole digest.
-        md5_prefix: the first digits of the MD5, as some publishers put them into file names.
+        sha256_prefix, md5_prefix: their first digits, as publishers put them into file names.
     """
 
     sha256: str = ""
     md5: str = ""
     md5_prefix: str = ""
+    sha256_prefix: str = ""
 
     @property
     def algorithms(self) -> tuple[str, ...]:
         """The hash functions that ``mismatch`` needs."""
+        sha256 = ("sha256",) if self.sha256 or self.sha256_prefix else ()
         md5 = ("md5",) if self.md5 or self.md5_prefix else ()
-        return (("sha256",) if self.sha256 else ()) + md5
+        return sha256 + md5
 
     def mismatch(self, found: Mapping[str, str]) -> str | None:
         """What is wrong, in a clause that names both digests; ``None``: nothing is.
@@ -38,8 +40,9 @@ class ExpectedDigests:
         for algorithm, expected in (("sha256", self.sha256), ("md5", self.md5)):
             if expected and found[algorithm] != expected.lower():
                 return f"its {algorithm} is {found[algorithm]}, expected {expected.lower()}"
-        if self.md5_prefix and not found["md5"].startswith(self.md5_prefix.lower()):
-            return f"its md5 is {found['md5']}, expected {self.md5_prefix.lower()}…"
+        for algorithm, prefix in (("sha256", self.sha256_prefix), ("md5", self.md5_prefix)):
+            if prefix and not found[algorithm].startswith(prefix.lower()):
+                return f"its {algorithm} is {found[algorithm]}, expected {prefix.lower()}…"
         return None
 
 

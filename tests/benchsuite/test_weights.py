@@ -151,6 +151,14 @@ def test_a_wrong_digest_is_not_loaded(zoo: Zoo, site: Site, tmp_path: Path) -> N
     assert cached(tmp_path) == [FILE_NAME + ".rejected"]
 
 
+def test_the_first_digits_of_a_sha256(zoo: Zoo, site: Site) -> None:
+    spec, body = zoo.add("net", {"url": site.url, "sha256_prefix": SHA256[:8].upper()})
+    assert resolve_weights(None, spec, body).sha256 == SHA256
+    spec, body = zoo.add("other", {"url": f"{site.url}?", "sha256_prefix": "0123abcd"})
+    with pytest.raises(InputError, match=f"sha256 is {SHA256}, expected 0123abcd"):
+        resolve_weights(None, spec, body)
+
+
 def test_a_spoilt_file_in_the_cache_is_replaced(zoo: Zoo, site: Site, tmp_path: Path) -> None:
     spec, body = zoo.add("net", {"url": site.url, "sha256": SHA256})
     path = resolve_weights(None, spec, body).path
@@ -211,6 +219,8 @@ def test_a_file(zoo: Zoo, tmp_path: Path) -> None:
         ("renamed.pkl", {"sha256": SHA256}, "net"),
         (FILE_NAME, {"md5_prefix": MD5[:6]}, "net"),
         ("renamed.pkl", {"md5_prefix": MD5[:6]}, "renamed.pkl"),
+        (FILE_NAME, {"sha256_prefix": SHA256[:8]}, "net"),
+        (FILE_NAME, {"sha256_prefix": "0123abcd"}, FILE_NAME),
         (FILE_NAME, {}, FILE_NAME),
     ],
 )
