@@ -43,6 +43,7 @@ class NotBuilt(UsageError):
 # --- from a configuration to a model ----------------------------------------------------------
 
 RCNN_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn", "roi_heads", "box_head"))
+CASCADE_SECTIONS = RCNN_SECTIONS | {"cascade", "mask_head"}
 PROPOSAL_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn"))
 DENSE_SECTIONS = frozenset(("input", "resnet", "fpn"))
 PANOPTIC_SECTIONS = RCNN_SECTIONS | {"mask_head", "sem_seg_head", "panoptic"}
@@ -56,6 +57,7 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", REGNET_SECTIONS | {"mask_head"}): "mask_rcnn_regnet",
     ("GeneralizedRCNN", "StandardROIHeads", VITDET_SECTIONS | {"mask_head"}): "vitdet_mask_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
+    ("GeneralizedRCNN", "CascadeROIHeads", CASCADE_SECTIONS): "cascade_mask_rcnn",
     ("ProposalNetwork", None, PROPOSAL_SECTIONS): "rpn",
     ("PanopticFPN", "StandardROIHeads", PANOPTIC_SECTIONS): "panoptic_fpn",
     ("SemanticSegmentor", None, SEMANTIC_SECTIONS): "semantic_fpn",
@@ -257,6 +259,19 @@ def _levels(prefix: str, maps: Any) -> dict[str, torch.Tensor]:
     return {f"{prefix}.{level}": value for level, value in enumerate(maps)}
 
 
+CASCADE_STAGES = 3
+
+
+def _stage(stage: int) -> dict[str, Callable[[Any], dict[str, torch.Tensor]]]:
+    return {
+        "box_head": lambda hidden: {f"box.head.{stage}": hidden[:FIRST_PROPOSALS]},
+        "box_predictor": lambda outputs: {
+            f"box.cls_logits.{stage}": outputs[0][:FIRST_PROPOSALS],
+            f"box.deltas.{stage}": outputs[1][:FIRST_PROPOSALS],
+        },
+    }
+
+
 FEATURES: dict[str, Callable[[Any], dict[str, torch.Tensor]]] = {
     "backbone.bottom_up": lambda maps: _named("bottom_up", maps),
     "backbone": lambda maps: _named("backbone", maps),
@@ -272,6 +287,11 @@ FEATURES: dict[str, Callable[[Any], dict[str, torch.Tensor]]] = {
         **_levels("rpn.deltas", outputs[1]),
     },
     "roi_heads.box_pooler": lambda pooled: {"box.pooled": pooled[:FIRST_PROPOSALS]},
+    **{
+        f"roi_heads.{module}.{stage}": record
+        for stage in range(CASCADE_STAGES)
+        for module, record in _stage(stage).items()
+    },
     "roi_heads.box_head": lambda hidden: {"box.head": hidden[:FIRST_PROPOSALS]},
     "roi_heads.box_predictor": lambda outputs: {
         "box.cls_logits": outputs[0][:FIRST_PROPOSALS],
@@ -303,7 +323,8 @@ class Recorder:
     def _keep(self, names: Callable[[Any], dict[str, torch.Tensor]]) -> Callable[..., None]:
         def hook(module: Any, inputs: Any, output: Any) -> None:
             for name, value in names(output).items():
-                self.features[name] = value.float().numpy(force=True).copy()
+                # Of what a cascade pools, the first stage's is recorded.
+                self.features.setdefault(name, value.float().numpy(force=True).copy())
 
         return hook
 

@@ -67,6 +67,14 @@ def benchsuite_models() -> list[ModelSpec]:
             licence="Apache-2.0",
         ),
         ModelSpec(
+            name="cascade_mask_rcnn",
+            tasks=("bbox", "segm"),
+            factory="benchsuite_plugins.models.cascade_mask_rcnn:create",
+            options="benchsuite_plugins.models.cascade_mask_rcnn:CascadeMaskRCNNOptions",
+            summary="Cascade Mask R-CNN with a ResNet-FPN backbone, to Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
             name="retinanet",
             tasks=("bbox",),
             factory="benchsuite_plugins.models.retinanet:create",

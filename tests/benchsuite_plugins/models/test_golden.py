@@ -28,6 +28,7 @@ FOLDERS = (
     "new_baselines_mask_rcnn_regnety_4gf_dds_FPN_LSJ",
     "vitdet_mask_rcnn",
     "vitdet_LVIS_mask_rcnn",
+    "cascade_mask_rcnn_R_50_FPN",
     "keypoint_rcnn_R_50_FPN",
     "semantic_R_50_FPN",
     "panoptic_fpn_R_50",

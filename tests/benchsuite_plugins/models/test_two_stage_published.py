@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from benchsuite_plugins.models.cascade_mask_rcnn import CascadeMaskRCNNOptions
 from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
 from benchsuite_plugins.models.options import ResNetOptions
 from benchsuite_plugins.models.proposal_network import ProposalNetworkOptions
@@ -23,6 +24,7 @@ CASES: list[tuple[str, Any, int]] = [
     (f"{DETECTION}faster_rcnn_R_50_FPN_3x.yaml", FasterRCNNOptions(), 80),
     (f"{DETECTION}faster_rcnn_R_101_FPN_3x.yaml", FasterRCNNOptions(resnet=R101), 80),
     (f"{DETECTION}faster_rcnn_X_101_32x8d_FPN_3x.yaml", FasterRCNNOptions(resnet=X101), 80),
+    ("Misc/cascade_mask_rcnn_R_50_FPN_3x.yaml", CascadeMaskRCNNOptions(), 80),
 ]
 """Published configuration, the options that mean the same, and how many classes it has."""
 
