@@ -50,12 +50,23 @@ PANOPTIC_SECTIONS = RCNN_SECTIONS | {"mask_head", "sem_seg_head", "panoptic"}
 SEMANTIC_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "sem_seg_head"))
 VITDET_SECTIONS = (RCNN_SECTIONS - {"resnet", "fpn"}) | {"vit", "simple_feature_pyramid"}
 REGNET_SECTIONS = (RCNN_SECTIONS - {"resnet"}) | {"regnet"}
+SWIN_SECTIONS = (RCNN_SECTIONS - {"resnet"}) | {"swin"}
+MVIT_SECTIONS = (RCNN_SECTIONS - {"resnet"}) | {"mvit"}
 
 MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS): "faster_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", REGNET_SECTIONS | {"mask_head"}): "mask_rcnn_regnet",
     ("GeneralizedRCNN", "StandardROIHeads", VITDET_SECTIONS | {"mask_head"}): "vitdet_mask_rcnn",
+    ("GeneralizedRCNN", "StandardROIHeads", MVIT_SECTIONS | {"mask_head"}): "mvitv2_mask_rcnn",
+    **{
+        ("GeneralizedRCNN", "CascadeROIHeads", sections | {"cascade", "mask_head"}): name
+        for sections, name in (
+            (VITDET_SECTIONS, "vitdet_cascade_mask_rcnn"),
+            (SWIN_SECTIONS, "swin_cascade_mask_rcnn"),
+            (MVIT_SECTIONS, "mvitv2_cascade_mask_rcnn"),
+        )
+    },
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
     ("GeneralizedRCNN", "CascadeROIHeads", CASCADE_SECTIONS): "cascade_mask_rcnn",
     ("ProposalNetwork", None, PROPOSAL_SECTIONS): "rpn",
@@ -103,6 +114,20 @@ BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
     "vit.qkv_bias": (True,),
     "vit.norm_eps": (1e-6,),
     "vit.abs_pos_has_cls_token": (True,),
+    "swin.patch_size": (4,),
+    "swin.qkv_bias": (True,),
+    "swin.patch_norm": (True,),
+    "swin.abs_pos": (False,),
+    "swin.norm_eps": (1e-5,),
+    "mvit.patch_kernel": (7,),
+    "mvit.patch_stride": (4,),
+    "mvit.patch_padding": (3,),
+    "mvit.qkv_pool_kernel": (3,),
+    "mvit.qkv_bias": (True,),
+    "mvit.residual_pooling": (True,),
+    "mvit.use_rel_pos": (True,),
+    "mvit.abs_pos": (False,),
+    "mvit.norm_eps": (1e-6,),
     "regnet.bottleneck_ratio": (1.0,),
     "box_head.pooler_type": ("ROIAlignV2",),
 }
@@ -119,6 +144,8 @@ OTHER_NAME = {
     "simple_feature_pyramid.square_pad": "padding.square_size",
     "fpn.square_pad": "padding.square_size",
     "vit.drop_path": "vit.drop_path_rate",
+    "swin.drop_path": "swin.drop_path_rate",
+    "mvit.drop_path": "mvit.drop_path_rate",
 }
 """Settings, and the options that they are."""
 
@@ -126,6 +153,7 @@ FOLLOWS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "vit.window_block_indexes": lambda vit: [
         index for index in range(vit["depth"]) if index not in vit["global_block_indexes"]
     ],
+    "mvit.depth": lambda mvit: mvit["last_block_indexes"][-1] + 1,
 }
 """Settings that follow from others of their section, which the options hold."""
 

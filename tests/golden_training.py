@@ -102,7 +102,9 @@ def read_target(folder: Path, height: int, width: int, things: int) -> Target:
     with PIL.Image.open(folder / "image.png") as opened:
         scale = np.array([width / opened.width, height / opened.height])
     objects = [each for each in truth["annotations"] if not each["iscrowd"]]
-    boxes = np.array([each["bbox"] for each in objects], np.float64).reshape(-1, 4)
+    # The reference adds in single precision; which of several anchors overlap an object most of all
+    # hangs on the last bit.
+    boxes = np.array([each["bbox"] for each in objects], np.float32).reshape(-1, 4)
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     keypoints = None
     if objects and "keypoints" in objects[0]:

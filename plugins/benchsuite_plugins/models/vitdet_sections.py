@@ -4,6 +4,8 @@ et al., "Exploring plain vision transformer backbones for object detection", 202
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchsuite_plugins.models.image_padding import PaddingOptions
 from benchsuite_plugins.models.options import (
     BoxHeadOptions,
@@ -26,5 +28,7 @@ PADDING = PaddingOptions(square_size=1024)
 RPN = RPNOptions(conv_dims=(-1, -1))
 
 BOX_HEAD = BoxHeadOptions(num_conv=4, num_fc=1, norm="LN")
+
+CASCADE_BOX_HEAD = replace(BOX_HEAD, cls_agnostic_bbox_reg=True)
 
 MASK_HEAD = MaskHeadOptions(norm="LN")
