@@ -77,17 +77,24 @@ class DescribedModel(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParameterGroup:
-    """Parameters that an optimiser treats alike.
+    """Trainable parameters that a recipe may treat apart; each lies in one group of its model.
+
+    The numbers are the recipe's: a weight decay of their own for ``of_norms``, a learning rate that
+    falls with ``layers_above``, settings for parameters of a certain name.
 
     Attributes:
-        parameters: each trainable parameter of a model lies in exactly one of its groups.
-        lr_factor: what the recipe's learning rate is multiplied by (layer-wise decay).
-        weight_decay_factor: what its weight decay is multiplied by; 0 for normalisation layers.
+        names: one a parameter, as in the model's state dict.
+        parameters: the parameters.
+        layers_above: how many layers of a network whose layers may learn at different rates lie
+            between these parameters and what follows that network, their own counted; 0 for what
+            is in no such network.
+        of_norms: whether they are scales and shifts of normalisation layers.
     """
 
+    names: tuple[str, ...]
     parameters: tuple[Parameter, ...]
-    lr_factor: float = 1.0
-    weight_decay_factor: float = 1.0
+    layers_above: int = 0
+    of_norms: bool = False
 
 
 @runtime_checkable

@@ -1,39 +1,47 @@
-"""Parameters as an optimiser shall treat them."""
+"""Parameters as an optimiser may treat them apart."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from torch import nn
 
 from benchsuite.protocols import ParameterGroup
 
 NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, nn.GroupNorm, nn.LayerNorm)
-"""Layers whose scale and shift no weight decay pulls to zero."""
+"""Layers whose parameters are the scale and shift of a normalisation."""
 
 
-def group_parameters(
-    model: nn.Module,
-    lr_factor: Callable[[str], float] = lambda name: 1.0,
-    without_decay: Callable[[str], bool] = lambda name: False,
-) -> list[ParameterGroup]:
-    """The trainable parameters, each once, those that are treated alike together.
+@runtime_checkable
+class Layered(Protocol):
+    """A network of many layers, such that those near its input may learn more slowly."""
 
-    Args:
-        lr_factor: from a parameter's name to the factor of its learning rate.
-        without_decay: whether the parameter of a name has no weight decay; those of normalisation
-            layers never have.
-    """
+    def layers_above(self, name: str) -> int:
+        """How many layers lie between the parameter of a name and whatever follows the network,
+        its own counted."""
+
+
+def group_parameters(model: nn.Module) -> list[ParameterGroup]:
+    """The trainable parameters, each once, those that are alike together."""
     of_norms = {
         parameter
         for module in model.modules()
         if isinstance(module, NORMS)
         for parameter in module.parameters(recurse=False)
     }
-    groups = defaultdict(list)
+    layers_above = {
+        parameter: module.layers_above(name)
+        for module in model.modules()
+        if isinstance(module, Layered)
+        for name, parameter in module.named_parameters()
+    }
+    groups: dict[tuple[int, bool], dict[str, nn.Parameter]] = defaultdict(dict)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            decays = parameter not in of_norms and not without_decay(name)
-            groups[lr_factor(name), float(decays)].append(parameter)
-    return [ParameterGroup(tuple(group), *factors) for factors, group in groups.items()]
+            alike = layers_above.get(parameter, 0), parameter in of_norms
+            groups[alike][name] = parameter
+    return [
+        ParameterGroup(tuple(group), tuple(group.values()), layers_above=layers, of_norms=norms)
+        for (layers, norms), group in groups.items()
+    ]

@@ -37,5 +37,5 @@ class Trainable(nn.Module, ABC):
         return self.batch_losses(batch, collate_targets(targets, batch.pixels))
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """All that trains; normalisation layers without weight decay."""
+        """All that trains: normalisation layers apart, and the layers of a transformer."""
         return group_parameters(self)

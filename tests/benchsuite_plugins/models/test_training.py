@@ -66,7 +66,7 @@ def test_a_step_down_the_gradient_lessens_the_loss(
 ) -> None:
     model = create(narrow_request)
     groups = [
-        {"params": group.parameters, "weight_decay": 0.1 * group.weight_decay_factor}
+        {"params": group.parameters, "weight_decay": 0.0 if group.of_norms else 1e-4}
         for group in model.parameter_groups()
     ]
     optimizer = torch.optim.SGD(groups, lr=1e-3)
@@ -132,7 +132,7 @@ def test_autocast(narrow_request: ModelRequest, make_image: MakeImage) -> None:
     sum(losses.values()).backward()
 
 
-def test_norms_do_not_decay_and_every_parameter_is_in_one_group(
+def test_every_parameter_is_in_one_group_and_norms_in_their_own(
     narrow_request: ModelRequest, narrow_options: MaskRCNNOptions
 ) -> None:
     fpn = replace(narrow_options.fpn, norm="GN", out_channels=32)
@@ -141,9 +141,9 @@ def test_norms_do_not_decay_and_every_parameter_is_in_one_group(
     grouped = [parameter for group in groups for parameter in group.parameters]
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     assert len(grouped) == len(trainable) and set(grouped) == set(trainable)
-    (undecayed,) = (group for group in groups if group.weight_decay_factor == 0)
+    (of_norms,) = (group for group in groups if group.of_norms)
     norms = {p for name, p in model.named_parameters() if ".norm." in name}
-    assert set(undecayed.parameters) == norms and len(norms) == 16
+    assert set(of_norms.parameters) == norms and len(norms) == 16
 
 
 def test_batch_statistics_of_frozen_stages_are_constants(

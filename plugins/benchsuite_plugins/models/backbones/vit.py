@@ -140,6 +140,12 @@ class ViT(nn.Module):
                 tokens = block(tokens)
         return {"last_feat": tokens.permute(0, 3, 1, 2)}
 
+    def layers_above(self, name: str) -> int:
+        """See ``parameter_groups``: 1 for the last block, one more than there are blocks for
+        patches and positions."""
+        first, _, rest = name.partition(".")
+        return len(self.blocks) - (int(rest.partition(".")[0]) if first == "blocks" else -1)
+
     def _positions(self, height: int, width: int) -> Tensor:
         """(1, height, width, C), bicubically from the pre-training's table."""
         table = self.pos_embed[:, 1:]
