@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import benchsuite_zoo
@@ -48,8 +49,10 @@ def test_a_recipe_can_be_used(name: str) -> None:
     assert spec.weights_url == weights.get("url", "")
     if "md5_prefix" in weights:
         assert weights["url"].endswith(f"_{weights['md5_prefix']}.pkl")
+    if "sha256_prefix" in weights:
+        assert weights["url"].endswith(f"-{weights['sha256_prefix']}.pth")
     if weights:
-        assert "md5_prefix" in weights or "sha256" in weights
+        assert {"md5_prefix", "sha256", "sha256_prefix"} & set(weights)
     for value in spec.published:
         assert value.partition("/")[0] in spec.tasks
 
@@ -70,6 +73,19 @@ def test_one_default_a_model_and_dataset() -> None:
     assert len(set(defaults)) == len(defaults)
     both = {(spec.model, spec.dataset) for spec in specs().values()}
     assert set(defaults) == both, "a model's own name means some recipe on each of its datasets"
+
+
+def test_every_base_and_list_of_categories_is_used() -> None:
+    folder = module.FOLDER
+    texts = [path.read_text() for path in folder.glob("*/*.toml")]
+    used: set[str] = set()
+    for text in texts:
+        table = tomllib.loads(text)
+        base = table.get("base", [])
+        used |= {base} if isinstance(base, str) else set(base)
+        used.add(table.get("categories", ""))
+    kept = {path.stem for path in [*folder.glob("bases/*"), *folder.glob("categories/*")]}
+    assert kept <= used
 
 
 def test_coco_categories(shared_data: Path) -> None:

@@ -67,6 +67,21 @@ SAME: dict[str, str] = {
     "panoptic.overlap_thresh": "panoptic.overlap_thresh",
     "panoptic.stuff_area_limit": "panoptic.stuff_area_thresh",
     "panoptic.instances_confidence_thresh": "panoptic.instance_score_thresh",
+    "padding.square_size": "neck.padding.square_size",
+    **{
+        f"{section}.{name}": f"backbone.arguments.{name}"
+        for section, names in {
+            "vit": "img_size patch_size embed_dim depth num_heads mlp_ratio window_size "
+            "pretrain_img_size drop_path_rate",
+            "swin": "embed_dim depths num_heads window_size mlp_ratio drop_path_rate",
+            "mvit": "img_size embed_dim num_heads last_block_indexes adaptive_kv_stride "
+            "adaptive_window_size mlp_ratio drop_path_rate",
+            "regnet": "stem_width depth w_a w_0 w_m group_width se_ratio norm freeze_at",
+        }.items()
+        for name in names.split()
+    },
+    "mvit.activation_checkpoint": "backbone.arguments.use_act_checkpoint",
+    "simple_feature_pyramid.scale_factors": "neck.scale_factors",
     "rpn.training.pre_nms_topk": "rpn.pre_nms_topk.train",
     "rpn.training.post_nms_topk": "rpn.post_nms_topk.train",
     "rpn.training.iou_thresholds": "rpn.matcher.iou_thresholds",
@@ -210,6 +225,41 @@ def test_norms_are_the_published_ones(
             assert NORMS[norm] == look_up(settings, f"{setting}.type"), option
 
 
+CASCADES = [name for name in RECIPES if "cascade" in options_of(name)]
+
+
+@pytest.mark.parametrize("name", CASCADES)
+def test_the_stages_of_a_cascade_are_the_published_ones(
+    name: str, published_settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    options, settings = options_of(name), published_settings[read_recipe(name)["config"]]
+    cascade, heads, box = options["cascade"], options["roi_heads"], options["box_head"]
+    stages = settings["box"]["stages"]
+    assert plain(cascade["bbox_reg_weights"]) == [stage["box_coding_weights"] for stage in stages]
+    matchers = settings["roi_heads"]["cascade_matchers"]
+    assert [[iou] for iou in cascade["ious"]] == [each["iou_thresholds"] for each in matchers]
+    for stage in stages:
+        assert stage["class_agnostic_box"] is box["cls_agnostic_bbox_reg"]
+        for option, setting in (
+            ("score_thresh_test", "score_thresh_test"),
+            ("nms_thresh_test", "nms_thresh_test"),
+            ("detections_per_image", "detections_per_image"),
+        ):
+            assert heads[option] == stage[setting], option
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_classes_are_scored_as_published(
+    name: str, published_settings: Mapping[str, Mapping[str, Any]]
+) -> None:
+    box = options_of(name).get("box_head")
+    published = published_settings[read_recipe(name)["config"]].get("box")
+    if box is None or published is None:
+        return
+    kind = published.get("class_loss") or published["stages"][0]["class_loss"]
+    assert box["classification"] == ("federated" if "federated" in kind else "softmax")
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_pooling_is_the_published_one(
     name: str, published_settings: Mapping[str, Mapping[str, Any]]
@@ -263,6 +313,13 @@ def test_training_is_the_published_one(
     assert ours == comparable(published)
 
 
+def stated(value: Any) -> Any:
+    """The value without what is ``None`` in it."""
+    if isinstance(value, Mapping):
+        return {key: stated(below) for key, below in value.items() if below is not None}
+    return [stated(below) for below in value] if isinstance(value, list) else value
+
+
 def comparable(training: Mapping[str, Any]) -> dict[str, Any]:
     """A training recipe without what says the same twice, or nothing.
 
@@ -275,10 +332,10 @@ def comparable(training: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in table.items():
             if isinstance(value, Mapping):
                 put(value, f"{prefix}{key}.")
-            elif value is not None:
+            else:
                 flat[f"{prefix}{key}"] = value
 
-    put(training, "")
+    put(stated(training), "")
     values = flat.pop("schedule.values", None)
     assert values is None or values == [1.0, 0.1, 0.01]
     assert flat.pop("schedule.gamma", 0.1) == 0.1
