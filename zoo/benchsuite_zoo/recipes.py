@@ -18,7 +18,8 @@ the recipe's own over all.
 ``categories``      what the labels mean: a file of ``categories`` (``"coco"``)
 ``model_options``   options of the model, as ``benchsuite run … model.key=value`` takes them
 ``training``        how it was trained; see ``bases/detectron2.toml``
-``weights``         ``url``; ``bytes``; ``sha256`` or ``md5_prefix`` of the file
+``weights``         ``url``; ``bytes``; ``sha256``, or the first digits of a digest:
+                    ``sha256_prefix`` or ``md5_prefix``
 ``published``       ``"<task>/<value>"`` to the published number, 0 to 1
 ``tolerance``       how far a measured number may be from the published one
 ==================  =====================================================================
@@ -58,7 +59,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
 }
 """Every key of a recipe, and what its value is."""
 
-WEIGHTS_KEYS = ("url", "bytes", "sha256", "md5_prefix")
+WEIGHTS_KEYS = ("url", "bytes", "sha256", "sha256_prefix", "md5_prefix")
 
 NEEDED = ("summary", "model", "dataset", "tasks", "licence")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,9 @@ import pytest
 import torch
 from benchsuite_plugins.checkpoints.differences import find_differences
 from benchsuite_plugins.checkpoints.torchvision_names import from_torchvision
-from benchsuite_plugins.models import (
-    torchvision_faster_rcnn,
-    torchvision_keypoint_rcnn,
-    torchvision_mask_rcnn,
-    torchvision_retinanet,
-)
+from benchsuite_plugins.models import torchvision_faster_rcnn
+from benchsuite_plugins.models.from_recipe import build_on_meta
+from benchsuite_zoo.recipes import read_recipe
 from torch import Tensor, nn
 from torchvision.models import detection
 
@@ -26,30 +22,16 @@ from benchsuite.specs import Category
 
 UNTRAINED: dict[str, Any] = {"weights": None, "weights_backbone": None}
 
-PUBLISHED: dict[str, tuple[Callable[..., nn.Module], Callable[[], nn.Module]]] = {
-    "fasterrcnn_resnet50_fpn": (
-        detection.fasterrcnn_resnet50_fpn,
-        lambda: torchvision_faster_rcnn.build(
-            torchvision_faster_rcnn.TorchvisionFasterRCNNOptions(), 90
-        ),
-    ),
-    "maskrcnn_resnet50_fpn": (
-        detection.maskrcnn_resnet50_fpn,
-        lambda: torchvision_mask_rcnn.build(torchvision_mask_rcnn.TorchvisionMaskRCNNOptions(), 90),
-    ),
-    "retinanet_resnet50_fpn": (
-        detection.retinanet_resnet50_fpn,
-        lambda: torchvision_retinanet.build(
-            torchvision_retinanet.TorchvisionRetinaNetOptions(), 91
-        ),
-    ),
-    "keypointrcnn_resnet50_fpn": (
-        detection.keypointrcnn_resnet50_fpn,
-        lambda: torchvision_keypoint_rcnn.build(
-            torchvision_keypoint_rcnn.TorchvisionKeypointRCNNOptions(), 1, 17
-        ),
-    ),
-}
+PUBLISHED = (
+    "fasterrcnn_resnet50_fpn",
+    "fasterrcnn_resnet50_fpn_v2",
+    "maskrcnn_resnet50_fpn",
+    "maskrcnn_resnet50_fpn_v2",
+    "retinanet_resnet50_fpn",
+    "retinanet_resnet50_fpn_v2",
+    "keypointrcnn_resnet50_fpn",
+)
+"""What torchvision calls them, and so does the zoo."""
 
 OLD_NAMES = (
     (r"(backbone\.fpn\.\w+_blocks\.\d)\.0\.", r"\1."),
@@ -71,10 +53,10 @@ def as_published_first(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @pytest.fixture(params=PUBLISHED)
 def published(request: pytest.FixtureRequest) -> tuple[dict[str, Tensor], nn.Module]:
-    """torchvision's state dict of published width, and our model; neither has values."""
-    theirs, ours = PUBLISHED[request.param]
+    """torchvision's state dict, and our model of the zoo's recipe; neither has values."""
     with torch.device("meta"):
-        return theirs(**UNTRAINED).state_dict(), ours()
+        state = getattr(detection, request.param)(**UNTRAINED).state_dict()
+    return state, build_on_meta(request.param)
 
 
 def test_all_names_and_shapes_are_the_model_s(
@@ -87,6 +69,8 @@ def test_all_names_and_shapes_are_the_model_s(
 
 def test_the_first_files_have_other_names(published: tuple[dict[str, Tensor], nn.Module]) -> None:
     state, model = published
+    if any(name.endswith("blocks.0.1.weight") or ".conv.0.1." in name for name in state):
+        pytest.skip("the second versions came after the renaming")
     old = as_published_first(state)
     assert set(old) != set(state)
     assert list(from_torchvision(old)) == list(from_torchvision(state))
@@ -136,3 +120,28 @@ def test_a_file_is_loaded_by_the_factory(tmp_path: Path) -> None:
         torchvision_faster_rcnn.create(
             ModelRequest(categories=(*request.categories, Category(3, "c")), weights=file)
         )
+
+
+def test_the_zoo_states_what_the_labels_mean() -> None:
+    meta = detection.MaskRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"]
+    for name in PUBLISHED[:-1]:
+        names = [category.name for category in read_recipe(name)["categories"]]
+        assert names == (meta if name.startswith("retinanet") else meta[1:])
+    ids = [category.id for category in read_recipe("maskrcnn_resnet50_fpn")["categories"]]
+    assert ids == list(range(1, 91))
+
+
+def test_the_zoo_states_what_was_published() -> None:
+    values = {"bbox/AP": "box_map", "segm/AP": "mask_map", "keypoints/AP": "kp_map"}
+    for name in PUBLISHED:
+        (stem,) = (
+            each
+            for each in vars(detection)
+            if each.lower().replace("_", "") == f"{name}_weights".replace("_", "")
+        )
+        published = getattr(detection, stem).COCO_V1
+        recipe = read_recipe(name)
+        assert recipe["weights"]["url"] == published.url
+        metrics = published.meta["_metrics"]["COCO-val2017"]
+        stated = {values[key]: round(100 * value, 1) for key, value in recipe["published"].items()}
+        assert stated == metrics
