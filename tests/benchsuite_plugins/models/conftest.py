@@ -91,7 +91,7 @@ def published_state_dict(golden: Path) -> Callable[[str], tuple[dict[str, list[i
     published = json.loads(gzip.decompress(file.read_bytes()))
 
     def read(config: str) -> tuple[dict[str, list[int]], set[str]]:
-        runs = published["sets"][published["shapes"][f"configs/{config}"]]
+        runs = published["sets"][published["shapes"][_path(config)]]
         entries = [entry for first, n in runs for entry in published["entries"][first : first + n]]
         shapes = {name: shape for name, shape, _ in entries}
         return shapes, {name for name, _, is_buffer in entries if not is_buffer}
@@ -106,4 +106,9 @@ def published_settings(golden: Path) -> Callable[[str], dict[str, Any]]:
     if not file.is_file():
         pytest.skip(f"no {file.name}")
     settings = json.loads(file.read_text(encoding="utf-8"))["configs"]
-    return lambda config: dict(settings[f"configs/{config}"])
+    return lambda config: dict(settings[_path(config)])
+
+
+def _path(config: str) -> str:
+    """Configurations lie in ``configs``, but for those of projects."""
+    return config if config.startswith("projects/") else f"configs/{config}"
