@@ -57,7 +57,7 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS): "faster_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"mask_head"}): "mask_rcnn",
     ("GeneralizedRCNN", "StandardROIHeads", REGNET_SECTIONS | {"mask_head"}): "mask_rcnn_regnet",
-    ("GeneralizedRCNN", "StandardROIHeads", VITDET_SECTIONS | {"mask_head"}): "vitdet_mask_rcnn",
+    ("GeneralizedRCNN", "StandardROIHeads", VITDET_SECTIONS | {"mask_head"}): "vitdet",
     ("GeneralizedRCNN", "StandardROIHeads", MVIT_SECTIONS | {"mask_head"}): "mvitv2_mask_rcnn",
     **{
         ("GeneralizedRCNN", "CascadeROIHeads", sections | {"cascade", "mask_head"}): name

@@ -59,7 +59,7 @@ def benchsuite_models() -> list[ModelSpec]:
             licence="Apache-2.0",
         ),
         ModelSpec(
-            name="vitdet_mask_rcnn",
+            name="vitdet",
             tasks=("bbox", "segm"),
             factory="benchsuite_plugins.models.vitdet_mask_rcnn:create",
             options="benchsuite_plugins.models.vitdet_mask_rcnn:ViTDetMaskRCNNOptions",
