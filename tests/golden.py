@@ -44,6 +44,7 @@ class NotBuilt(UsageError):
 
 RCNN_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn", "roi_heads", "box_head"))
 CASCADE_SECTIONS = RCNN_SECTIONS | {"cascade", "mask_head"}
+SINGLE_LEVEL_SECTIONS = RCNN_SECTIONS - {"fpn"}
 PROPOSAL_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn"))
 DENSE_SECTIONS = frozenset(("input", "resnet", "fpn"))
 PANOPTIC_SECTIONS = RCNN_SECTIONS | {"mask_head", "sem_seg_head", "panoptic"}
@@ -69,6 +70,10 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     },
     ("GeneralizedRCNN", "StandardROIHeads", RCNN_SECTIONS | {"keypoint_head"}): "keypoint_rcnn",
     ("GeneralizedRCNN", "CascadeROIHeads", CASCADE_SECTIONS): "cascade_mask_rcnn",
+    ("GeneralizedRCNN", "Res5ROIHeads", SINGLE_LEVEL_SECTIONS): "faster_rcnn_c4",
+    ("GeneralizedRCNN", "Res5ROIHeads", SINGLE_LEVEL_SECTIONS | {"mask_head"}): "mask_rcnn_c4",
+    ("GeneralizedRCNN", "StandardROIHeads", SINGLE_LEVEL_SECTIONS): "faster_rcnn_dc5",
+    ("GeneralizedRCNN", "StandardROIHeads", SINGLE_LEVEL_SECTIONS | {"mask_head"}): "mask_rcnn_dc5",
     ("ProposalNetwork", None, PROPOSAL_SECTIONS): "rpn",
     ("PanopticFPN", "StandardROIHeads", PANOPTIC_SECTIONS): "panoptic_fpn",
     ("SemanticSegmentor", None, SEMANTIC_SECTIONS): "semantic_fpn",
@@ -320,6 +325,7 @@ FEATURES: dict[str, Callable[[Any], dict[str, torch.Tensor]]] = {
         for stage in range(CASCADE_STAGES)
         for module, record in _stage(stage).items()
     },
+    "roi_heads.res5": lambda shared: {"box.res5": shared[:FIRST_PROPOSALS]},
     "roi_heads.box_head": lambda hidden: {"box.head": hidden[:FIRST_PROPOSALS]},
     "roi_heads.box_predictor": lambda outputs: {
         "box.cls_logits": outputs[0][:FIRST_PROPOSALS],

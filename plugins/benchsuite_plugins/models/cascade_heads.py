@@ -115,6 +115,19 @@ class CascadeROIHeads(RegionHeads):
         outputs: tuple[Tensor, Tensor] = self.box_predictor[stage](self.box_head[stage](pooled))
         return outputs
 
+    def region_losses(
+        self,
+        features: Mapping[str, Tensor],
+        regions: LabelledProposals,
+        sizes: Tensor,
+        truth: TargetBatch,
+    ) -> dict[str, Tensor]:
+        """Of the stages, and of the mask branch on the proposals."""
+        return {
+            **self.box_losses(features, regions, sizes, truth),
+            **self.object_losses(features, regions.objects(), truth),
+        }
+
     def box_losses(
         self,
         features: Mapping[str, Tensor],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.detector import create_detector
+from benchsuite_plugins.models.features import Backbone
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.generalized_rcnn import GeneralizedRCNN
 from benchsuite_plugins.models.image_input import ImageInput
@@ -36,6 +38,19 @@ class FasterRCNNOptions:
     box_head: BoxHeadOptions = field(default_factory=BoxHeadOptions)
 
 
+class FasterRCNNSections(Protocol):
+    """What the options of every Faster R-CNN hold, whatever its backbone."""
+
+    @property
+    def anchors(self) -> AnchorOptions: ...
+    @property
+    def rpn(self) -> RPNOptions: ...
+    @property
+    def roi_heads(self) -> ROIHeadsOptions: ...
+    @property
+    def box_head(self) -> BoxHeadOptions: ...
+
+
 def build(options: FasterRCNNOptions, num_classes: int) -> GeneralizedRCNN:
     """The model with initial weights, drawn from torch's global generator.
 
@@ -43,8 +58,20 @@ def build(options: FasterRCNNOptions, num_classes: int) -> GeneralizedRCNN:
         UsageError: options that do not fit each other.
     """
     backbone = FPN(ResNet(options.resnet), options.fpn, LastLevelMaxPool())
+    image_input = ImageInput(options.input, backbone.size_divisibility)
+    return build_on(backbone, image_input, options, num_classes)
+
+
+def build_on(
+    backbone: Backbone, image_input: ImageInput, options: FasterRCNNSections, num_classes: int
+) -> GeneralizedRCNN:
+    """Faster R-CNN on any backbone, its proposals and heads drawn from torch's global generator.
+
+    Raises:
+        UsageError: options that do not fit each other or the backbone.
+    """
     return GeneralizedRCNN(
-        ImageInput(options.input, backbone.size_divisibility),
+        image_input,
         backbone,
         RegionProposalNetwork(options.rpn, options.anchors, backbone.channels, backbone.strides),
         ROIHeads(

@@ -59,14 +59,17 @@ class ROIHeads(RegionHeads):
         scores = self.box_predictor.probabilities(logits)
         return select_detections(scores, boxes, proposals.image_index, sizes, self.options)
 
-    def box_losses(
+    def region_losses(
         self,
         features: Mapping[str, Tensor],
         regions: LabelledProposals,
         sizes: Tensor,
         truth: TargetBatch,
     ) -> dict[str, Tensor]:
-        """Of the box branch alone."""
+        """Of the box branch, and of what looks at objects alone."""
         pooled = self.box_pooler(features, regions.boxes, regions.image_index)
         logits, deltas = self.box_predictor(self.box_head(pooled))
-        return self.fast_rcnn_losses(logits, deltas, regions, truth)
+        return {
+            **self.fast_rcnn_losses(logits, deltas, regions, truth),
+            **self.object_losses(features, regions.objects(), truth),
+        }

@@ -13,6 +13,10 @@ import torch
 from benchsuite_plugins.models.cascade_heads import CascadeOptions
 from benchsuite_plugins.models.cascade_mask_rcnn import CascadeMaskRCNNOptions
 from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
+from benchsuite_plugins.models.faster_rcnn_c4 import FasterRCNNC4Options
+from benchsuite_plugins.models.faster_rcnn_dc5 import FasterRCNNDC5Options
+from benchsuite_plugins.models.mask_rcnn_c4 import MaskRCNNC4Options
+from benchsuite_plugins.models.mask_rcnn_dc5 import MaskRCNNDC5Options
 from benchsuite_plugins.models.options import (
     BoxHeadOptions,
     FPNOptions,
@@ -41,6 +45,23 @@ NARROW: dict[str, Any] = {
     "cascade_mask_rcnn": CascadeMaskRCNNOptions(
         **PYRAMID,
         box_head=BoxHeadOptions(fc_dim=32, cls_agnostic_bbox_reg=True),
+        mask_head=MaskHeadOptions(conv_dim=16),
+    ),
+    "faster_rcnn_c4": FasterRCNNC4Options(INPUT, replace(RESNET, out_features=("res4",))),
+    "mask_rcnn_c4": MaskRCNNC4Options(
+        INPUT,
+        replace(RESNET, out_features=("res4",)),
+        mask_head=MaskHeadOptions(num_conv=0, conv_dim=16),
+    ),
+    "faster_rcnn_dc5": FasterRCNNDC5Options(
+        INPUT,
+        replace(RESNET, res5_dilation=2, out_features=("res5",)),
+        box_head=BoxHeadOptions(fc_dim=32),
+    ),
+    "mask_rcnn_dc5": MaskRCNNDC5Options(
+        INPUT,
+        replace(RESNET, res5_dilation=2, out_features=("res5",)),
+        box_head=BoxHeadOptions(fc_dim=32),
         mask_head=MaskHeadOptions(conv_dim=16),
     ),
 }
@@ -121,7 +142,8 @@ def test_batch_equals_one_at_a_time_where_the_padding_is_the_same(
 def test_no_detection_is_an_ordinary_outcome(name: str, make_image: MakeImage) -> None:
     options = NARROW[name]
     if hasattr(options, "roi_heads"):
-        options = replace(options, roi_heads=ROIHeadsOptions(score_thresh_test=2.0))
+        heads = replace(options.roi_heads, score_thresh_test=2.0)
+        options = replace(options, roi_heads=heads)
     else:
         options = replace(options, rpn=replace(options.rpn, min_size=1e4))
     first, second = create(options).predict([make_image(40, 60), make_image(9, 9)])
@@ -168,6 +190,19 @@ def test_every_parameter_that_trains_learns(name: str, make_image: MakeImage) ->
         assert (parameter.grad is not None) == parameter.requires_grad, parameter_name
     grouped = [p for group in model.parameter_groups() for p in group.parameters]
     assert {id(p) for p in grouped} == {id(p) for p in model.parameters() if p.requires_grad}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"box_head": BoxHeadOptions(pooler_resolution=14)}, "num_fc"),
+        ({"resnet": replace(RESNET, res5_dilation=2, out_features=("res4",))}, "res5_dilation"),
+        ({"roi_heads": ROIHeadsOptions()}, "p2"),
+    ],
+)
+def test_res5_is_the_whole_head(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        create(replace(NARROW["faster_rcnn_c4"], **changes))
 
 
 class TestCascade:

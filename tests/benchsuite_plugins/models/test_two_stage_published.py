@@ -10,11 +10,24 @@ import pytest
 import torch
 from benchsuite_plugins.models.cascade_mask_rcnn import CascadeMaskRCNNOptions
 from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
+from benchsuite_plugins.models.faster_rcnn_c4 import FasterRCNNC4Options
+from benchsuite_plugins.models.faster_rcnn_dc5 import FasterRCNNDC5Options
+from benchsuite_plugins.models.mask_rcnn_c4 import MaskRCNNC4Options
+from benchsuite_plugins.models.mask_rcnn_dc5 import MaskRCNNDC5Options
 from benchsuite_plugins.models.options import ResNetOptions
 from benchsuite_plugins.models.proposal_network import ProposalNetworkOptions
 
 R101 = ResNetOptions(depth=101)
 X101 = ResNetOptions(depth=101, num_groups=32, width_per_group=8, stride_in_1x1=False)
+
+
+def on_res4(options: type[Any]) -> Any:
+    return options(resnet=ResNetOptions(depth=101, out_features=("res4",)))
+
+
+def on_res5(options: type[Any]) -> Any:
+    return options(resnet=ResNetOptions(depth=101, res5_dilation=2, out_features=("res5",)))
+
 
 DETECTION = "COCO-Detection/"
 SEGMENTATION = "COCO-InstanceSegmentation/"
@@ -25,6 +38,15 @@ CASES: list[tuple[str, Any, int]] = [
     (f"{DETECTION}faster_rcnn_R_101_FPN_3x.yaml", FasterRCNNOptions(resnet=R101), 80),
     (f"{DETECTION}faster_rcnn_X_101_32x8d_FPN_3x.yaml", FasterRCNNOptions(resnet=X101), 80),
     ("Misc/cascade_mask_rcnn_R_50_FPN_3x.yaml", CascadeMaskRCNNOptions(), 80),
+    (f"{DETECTION}faster_rcnn_R_50_C4_3x.yaml", FasterRCNNC4Options(), 80),
+    (f"{DETECTION}faster_rcnn_R_101_C4_3x.yaml", on_res4(FasterRCNNC4Options), 80),
+    ("PascalVOC-Detection/faster_rcnn_R_50_C4.yaml", FasterRCNNC4Options(), 20),
+    (f"{SEGMENTATION}mask_rcnn_R_50_C4_3x.yaml", MaskRCNNC4Options(), 80),
+    (f"{SEGMENTATION}mask_rcnn_R_101_C4_3x.yaml", on_res4(MaskRCNNC4Options), 80),
+    (f"{DETECTION}faster_rcnn_R_50_DC5_3x.yaml", FasterRCNNDC5Options(), 80),
+    (f"{DETECTION}faster_rcnn_R_101_DC5_3x.yaml", on_res5(FasterRCNNDC5Options), 80),
+    (f"{SEGMENTATION}mask_rcnn_R_50_DC5_3x.yaml", MaskRCNNDC5Options(), 80),
+    (f"{SEGMENTATION}mask_rcnn_R_101_DC5_3x.yaml", on_res5(MaskRCNNDC5Options), 80),
 ]
 """Published configuration, the options that mean the same, and how many classes it has."""
 
