@@ -35,8 +35,7 @@ WITHOUT_CONFIGURATION = {
 
 NOT_BUILT: dict[str, str] = {
     "fast_rcnn": "Fast R-CNN on proposals from files",
-    "_C4": "the C4 form",
-    "_DC5_": "the DC5 form",
+    "rpn_R_50_C4": "RPN on a single feature map",
     "dconv": "deformable convolution",
 }
 """Part of a configuration's path to what its recipe waits for."""
@@ -101,10 +100,20 @@ def test_tasks_of_the_numbers() -> None:
         assert {value.partition("/")[0] for value in spec.published} <= set(spec.tasks), spec.name
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", "retinanet", "keypoint_rcnn", "panoptic_fpn"])
-def test_short_names_mean_the_long_schedule(name: str) -> None:
-    (default,) = (
-        spec for spec in specs() if spec.default and spec.model == name and spec.dataset == "coco"
-    )
-    assert default.name.endswith("_3x")
-    assert "R_50" in default.name
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [
+        ("mask_rcnn", "mask_rcnn_R_50_FPN_3x"),
+        ("faster_rcnn", "faster_rcnn_R_50_FPN_3x"),
+        ("retinanet", "retinanet_R_50_FPN_3x"),
+        ("panoptic_fpn", "panoptic_fpn_R_50_3x"),
+        ("keypoint_rcnn", "keypoint_rcnn_R_50_FPN_3x"),
+        ("semantic_fpn", "semantic_R_50_FPN_1x"),
+        ("cascade_mask_rcnn", "cascade_mask_rcnn_R_50_FPN_3x"),
+        ("fcos", "fcos_R_50_FPN_1x"),
+        ("vitdet", "mask_rcnn_vitdet_b_100ep"),
+    ],
+)
+def test_short_names(name: str, recipe: str) -> None:
+    on_coco = [spec for spec in specs() if spec.model == name and spec.dataset == "coco"]
+    assert [spec.name for spec in on_coco if spec.default] == [recipe]
