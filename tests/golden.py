@@ -97,7 +97,6 @@ TRAINING = frozenset(
 """Settings that inference does not depend on."""
 
 BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
-    "resnet.deform_on_per_stage": ([False] * 4,),
     "resnet.deform_modulated": (False,),
     "resnet.deform_num_groups": (1,),
     "fpn.extra_levels": ("p6 = subsampled p5",),

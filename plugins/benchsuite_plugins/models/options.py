@@ -51,6 +51,8 @@ class ResNetOptions:
             and 8. Each further stage doubles the width.
         stride_in_1x1: whether the first 1x1 convolution of a stage strides (the original MSRA
             weights), or the 3x3 one (torchvision, ResNeXt).
+        deform_on_per_stage: whether the 3x3 convolutions of res2, res3, res4 and res5 are
+            deformable ones (without modulation).
         res5_dilation: 2 keeps res5 at stride 16 and dilates its 3x3 convolutions.
         freeze_at: how many of stem, res2, res3, ... do not train; statistics over a batch are
             constants there.
@@ -64,6 +66,7 @@ class ResNetOptions:
     width_per_group: int = 64
     stride_in_1x1: bool = True
     res5_dilation: Literal[1, 2] = 1
+    deform_on_per_stage: tuple[bool, bool, bool, bool] = (False, False, False, False)
     out_features: tuple[str, ...] = ("res2", "res3", "res4", "res5")
     freeze_at: Literal[0, 1, 2, 3, 4, 5] = 2
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchsuite_plugins.models.bottleneck import BottleneckBlock
+from benchsuite_plugins.models.deformable_bottleneck import DeformableBottleneckBlock
 from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill
@@ -31,60 +33,6 @@ class BasicStem(nn.Module):
         return F.max_pool2d(self.conv1(x), kernel_size=3, stride=2, padding=1)
 
 
-class BottleneckBlock(nn.Module):
-    """1x1, 3x3, 1x1 convolutions and the identity, or a 1x1 convolution where shapes differ."""
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        bottleneck_channels: int,
-        *,
-        stride: int,
-        stride_in_1x1: bool,
-        num_groups: int,
-        dilation: int,
-        norm: NormName,
-    ) -> None:
-        super().__init__()
-        stride_1x1, stride_3x3 = (stride, 1) if stride_in_1x1 else (1, stride)
-        self.shortcut: Conv2d | None = None
-        if in_channels != out_channels:
-            self.shortcut = Conv2d(
-                in_channels, out_channels, 1, stride=stride, bias=False, norm=norm
-            )
-        self.conv1 = Conv2d(
-            in_channels,
-            bottleneck_channels,
-            1,
-            stride=stride_1x1,
-            bias=False,
-            norm=norm,
-            activation=F.relu_,
-        )
-        self.conv2 = Conv2d(
-            bottleneck_channels,
-            bottleneck_channels,
-            3,
-            stride=stride_3x3,
-            padding=dilation,
-            dilation=dilation,
-            groups=num_groups,
-            bias=False,
-            norm=norm,
-            activation=F.relu_,
-        )
-        self.conv3 = Conv2d(bottleneck_channels, out_channels, 1, bias=False, norm=norm)
-        for conv in (self.shortcut, self.conv1, self.conv2, self.conv3):
-            if conv is not None:
-                msra_fill(conv)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv3(self.conv2(self.conv1(x)))
-        out += x if self.shortcut is None else self.shortcut(x)
-        return F.relu_(out)
-
-
 def make_stage(stage: str, options: ResNetOptions) -> nn.Sequential:
     """One of ``STAGES``: its blocks in order, the first of which changes channels and stride."""
     index = STAGES.index(stage)
@@ -92,9 +40,12 @@ def make_stage(stage: str, options: ResNetOptions) -> nn.Sequential:
     in_channels = out_channels // 2 if index else options.stem_out_channels
     dilation = options.res5_dilation if stage == "res5" else 1
     first_stride = 1 if index == 0 or dilation > 1 else 2
+    block_type = (
+        DeformableBottleneckBlock if options.deform_on_per_stage[index] else BottleneckBlock
+    )
     return nn.Sequential(
         *(
-            BottleneckBlock(
+            block_type(
                 out_channels if block else in_channels,
                 out_channels,
                 options.num_groups * options.width_per_group * 2**index,

@@ -21,6 +21,7 @@ FOLDERS = (
     "mask_rcnn_R_50_FPN_cls_agnostic",
     "mask_rcnn_R_50_FPN_giou",
     "mask_rcnn_R_50_FPN_gn",
+    "mask_rcnn_R_50_FPN_dconv_c3-c5",
     "LVISv1_mask_rcnn_R_50_FPN",
     "Cityscapes_mask_rcnn_R_50_FPN",
     "new_baselines_mask_rcnn_R_50_FPN_LSJ",

@@ -15,6 +15,7 @@ from benchsuite_plugins.models.cascade_mask_rcnn import CascadeMaskRCNNOptions
 from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
 from benchsuite_plugins.models.faster_rcnn_c4 import FasterRCNNC4Options
 from benchsuite_plugins.models.faster_rcnn_dc5 import FasterRCNNDC5Options
+from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions
 from benchsuite_plugins.models.mask_rcnn_c4 import MaskRCNNC4Options
 from benchsuite_plugins.models.mask_rcnn_dc5 import MaskRCNNDC5Options
 from benchsuite_plugins.models.options import (
@@ -41,6 +42,11 @@ PYRAMID: dict[str, Any] = {"input": INPUT, "resnet": RESNET, "fpn": FPNOptions(o
 
 NARROW: dict[str, Any] = {
     "faster_rcnn": FasterRCNNOptions(**PYRAMID, box_head=BoxHeadOptions(fc_dim=32)),
+    "mask_rcnn_deformable": MaskRCNNOptions(
+        **{**PYRAMID, "resnet": replace(RESNET, deform_on_per_stage=(False, True, True, True))},
+        box_head=BoxHeadOptions(fc_dim=32),
+        mask_head=MaskHeadOptions(conv_dim=16),
+    ),
     "rpn": ProposalNetworkOptions(**PYRAMID),
     "cascade_mask_rcnn": CascadeMaskRCNNOptions(
         **PYRAMID,
@@ -175,6 +181,57 @@ def test_half_precision(name: str, make_image: MakeImage) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         (half,) = model.predict([image])
     assert half.scores[0] == pytest.approx(full.scores[0], rel=0.1, abs=0.05)
+
+
+class Network(torch.nn.Module):
+    """What of a model sees pixels and pooled regions, without choosing among them."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.backbone = model.backbone
+        self.rpn_head = model.proposal_generator.rpn_head
+        self.in_features = model.proposal_generator.options.in_features
+
+    def forward(self, pixels: torch.Tensor) -> Any:
+        features = self.backbone(pixels)
+        return self.rpn_head([features[name] for name in self.in_features])
+
+
+@MODELS
+def test_network_compiles_to_one_graph(name: str) -> None:
+    network, pixels = Network(lively(NARROW[name])), torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        compiled = torch.compile(network, fullgraph=True, backend="aot_eager")
+        torch.testing.assert_close(compiled(pixels), network(pixels))
+
+
+@MODELS
+def test_network_is_exported_for_all_sizes(name: str) -> None:
+    network, pixels = Network(lively(NARROW[name])), torch.randn(2, 3, 160, 224)
+    batch = torch.export.Dim("batch", max=64)
+    # Of less than five cells at stride 32 the coarsest level is one cell, which torch guards on.
+    height, width = (32 * torch.export.Dim(side, min=5, max=64) for side in ("rows", "columns"))
+    with torch.no_grad():
+        exported = torch.export.export(
+            network, (pixels,), dynamic_shapes=({0: batch, 2: height, 3: width},), strict=False
+        )
+        other = torch.randn(1, 3, 192, 320)
+        torch.testing.assert_close(exported.module()(other), network(other))
+
+
+@pytest.mark.parametrize("name", ["faster_rcnn", "cascade_mask_rcnn", "mask_rcnn_c4"])
+def test_heads_compile_to_one_graph(name: str) -> None:
+    heads = lively(NARROW[name]).roi_heads
+    pooled = torch.randn(5, heads.in_channels, 14, 14)
+    for part, seen in (
+        (heads.box_head[1] if name == "cascade_mask_rcnn" else None, pooled[..., :7, :7]),
+        (heads.box_head if name == "faster_rcnn" else None, pooled[..., :7, :7]),
+        (getattr(heads, "res5", None), pooled),
+        (heads.mask_head if name == "cascade_mask_rcnn" else None, pooled),
+    ):
+        if part is not None:
+            compiled = torch.compile(part, fullgraph=True, backend="aot_eager")
+            torch.testing.assert_close(compiled(seen), part(seen))
 
 
 @MODELS

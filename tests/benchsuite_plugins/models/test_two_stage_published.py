@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -12,13 +13,20 @@ from benchsuite_plugins.models.cascade_mask_rcnn import CascadeMaskRCNNOptions
 from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
 from benchsuite_plugins.models.faster_rcnn_c4 import FasterRCNNC4Options
 from benchsuite_plugins.models.faster_rcnn_dc5 import FasterRCNNDC5Options
+from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions
 from benchsuite_plugins.models.mask_rcnn_c4 import MaskRCNNC4Options
 from benchsuite_plugins.models.mask_rcnn_dc5 import MaskRCNNDC5Options
-from benchsuite_plugins.models.options import ResNetOptions
+from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ResNetOptions
 from benchsuite_plugins.models.proposal_network import ProposalNetworkOptions
 
 R101 = ResNetOptions(depth=101)
 X101 = ResNetOptions(depth=101, num_groups=32, width_per_group=8, stride_in_1x1=False)
+DEFORMABLE = ResNetOptions(deform_on_per_stage=(False, True, True, True))
+X152 = CascadeMaskRCNNOptions(
+    resnet=replace(DEFORMABLE, depth=152, num_groups=32, width_per_group=8, stride_in_1x1=False),
+    box_head=BoxHeadOptions(num_conv=4, num_fc=1, norm="GN", cls_agnostic_bbox_reg=True),
+    mask_head=MaskHeadOptions(num_conv=8, norm="GN"),
+)
 
 
 def on_res4(options: type[Any]) -> Any:
@@ -38,6 +46,8 @@ CASES: list[tuple[str, Any, int]] = [
     (f"{DETECTION}faster_rcnn_R_101_FPN_3x.yaml", FasterRCNNOptions(resnet=R101), 80),
     (f"{DETECTION}faster_rcnn_X_101_32x8d_FPN_3x.yaml", FasterRCNNOptions(resnet=X101), 80),
     ("Misc/cascade_mask_rcnn_R_50_FPN_3x.yaml", CascadeMaskRCNNOptions(), 80),
+    ("Misc/cascade_mask_rcnn_X_152_32x8d_FPN_IN5k_gn_dconv.yaml", X152, 80),
+    ("Misc/mask_rcnn_R_50_FPN_3x_dconv_c3-c5.yaml", MaskRCNNOptions(resnet=DEFORMABLE), 80),
     (f"{DETECTION}faster_rcnn_R_50_C4_3x.yaml", FasterRCNNC4Options(), 80),
     (f"{DETECTION}faster_rcnn_R_101_C4_3x.yaml", on_res4(FasterRCNNC4Options), 80),
     ("PascalVOC-Detection/faster_rcnn_R_50_C4.yaml", FasterRCNNC4Options(), 20),

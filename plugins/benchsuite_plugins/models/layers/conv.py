@@ -50,7 +50,10 @@ class Conv2d(nn.Conv2d):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        x = super().forward(x)
+        return self.normalize(super().forward(x))
+
+    def normalize(self, x: Tensor) -> Tensor:
+        """Normalisation and activation: what follows the convolution itself."""
         if self.norm is not None:
             x = self.norm(x)
         return x if self.activation is None else self.activation(x)

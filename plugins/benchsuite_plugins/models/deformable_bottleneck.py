@@ -1,0 +1,39 @@
+"""A bottleneck block whose 3x3 convolution reads where it chooses (Dai et al., "Deformable
+convolutional networks", 2017)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from benchsuite_plugins.models.bottleneck import BottleneckBlock
+from benchsuite_plugins.models.layers.conv import Conv2d
+from benchsuite_plugins.models.layers.deform_conv import DeformConv2d
+
+
+class DeformableBottleneckBlock(BottleneckBlock):
+    """``conv2_offset`` says where ``conv2`` reads; at first it moves nothing."""
+
+    middle_convolution: ClassVar[type[Conv2d]] = DeformConv2d
+
+    def __init__(
+        self, in_channels: int, out_channels: int, bottleneck_channels: int, **rest: Any
+    ) -> None:
+        super().__init__(in_channels, out_channels, bottleneck_channels, **rest)
+        height, width = self.conv2.kernel_size
+        self.conv2_offset = nn.Conv2d(
+            bottleneck_channels,
+            2 * height * width,
+            self.conv2.kernel_size,
+            self.conv2.stride,
+            self.conv2.padding,
+            self.conv2.dilation,
+        )
+        nn.init.zeros_(self.conv2_offset.weight)
+        nn.init.zeros_(self.conv2_offset.bias)
+
+    def middle(self, x: Tensor) -> Tensor:
+        """The 3x3 convolution."""
+        out: Tensor = self.conv2(x, self.conv2_offset(x))
+        return out

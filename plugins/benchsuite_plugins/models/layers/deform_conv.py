@@ -1,0 +1,36 @@
+"""A convolution that reads where it is told (Dai et al., "Deformable convolutional networks",
+2017), with its normalisation and activation."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torchvision.ops import deform_conv2d
+
+from benchsuite_plugins.models.layers.conv import Conv2d
+
+
+class DeformConv2d(Conv2d):
+    """``Conv2d`` whose kernel is moved at each point; without modulation (version 1)."""
+
+    def forward(self, x: Tensor, offset: Tensor) -> Tensor:
+        """Convolve, bilinearly, with zeros outside of ``x``.
+
+        Args:
+            x: (N, C, H, W).
+            offset: (N, 2 * K * K, H', W'): dy and dx in cells of ``x``, for each point of the
+                kernel, row by row.
+
+        Returns:
+            (N, out_channels, H', W').
+        """
+        # Offsets are added to coordinates, for which half precision is too coarse.
+        out = deform_conv2d(
+            x.float(),
+            offset.float(),
+            self.weight.float(),
+            self.bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+        )
+        return self.normalize(out.to(x.dtype))
