@@ -41,6 +41,8 @@ class Target:
             2: visible). A pixel's centre lies at +0.5.
         semantic: (H, W) int64, index into the model's categories; -1: to be ignored (in a uint8
             map 255, which becomes -1).
+        proposals: (P, 4) float32, xyxy, best first: regions that a model shall look at which does
+            not find them itself. They are no truth, but move with the image as the boxes do.
     """
 
     boxes: Any = ()
@@ -48,6 +50,7 @@ class Target:
     masks: Any = None
     keypoints: Any = None
     semantic: Any = None
+    proposals: Any = None
 
     def __post_init__(self) -> None:
         boxes = array_field("Target", "boxes", self.boxes, np.float32, (-1, 4))
@@ -72,6 +75,9 @@ class Target:
             if getattr(self.semantic, "dtype", None) == np.uint8:
                 semantic[semantic == 255] = -1
             object.__setattr__(self, "semantic", semantic)
+        if self.proposals is not None:
+            proposals = array_field("Target", "proposals", self.proposals, np.float32, (-1, 4))
+            object.__setattr__(self, "proposals", proposals)
 
     def __len__(self) -> int:
         return len(self.boxes)

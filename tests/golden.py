@@ -23,6 +23,7 @@ import numpy as np
 import PIL.Image
 import torch
 from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
+from golden_proposals import with_proposals_file
 from golden_training import train, training_options
 from numpy.typing import NDArray
 
@@ -46,6 +47,7 @@ RCNN_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn", "roi_head
 CASCADE_SECTIONS = RCNN_SECTIONS | {"cascade", "mask_head"}
 SINGLE_LEVEL_SECTIONS = RCNN_SECTIONS - {"fpn"}
 PROPOSAL_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "rpn"))
+GIVEN_SECTIONS = (RCNN_SECTIONS - {"anchors", "rpn"}) | {"proposals"}
 DENSE_SECTIONS = frozenset(("input", "resnet", "fpn"))
 PANOPTIC_SECTIONS = RCNN_SECTIONS | {"mask_head", "sem_seg_head", "panoptic"}
 SEMANTIC_SECTIONS = frozenset(("input", "resnet", "fpn", "anchors", "sem_seg_head"))
@@ -75,6 +77,8 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("GeneralizedRCNN", "StandardROIHeads", SINGLE_LEVEL_SECTIONS): "faster_rcnn_dc5",
     ("GeneralizedRCNN", "StandardROIHeads", SINGLE_LEVEL_SECTIONS | {"mask_head"}): "mask_rcnn_dc5",
     ("ProposalNetwork", None, PROPOSAL_SECTIONS): "rpn",
+    ("ProposalNetwork", None, PROPOSAL_SECTIONS - {"fpn"}): "rpn_c4",
+    ("GeneralizedRCNN", "StandardROIHeads", GIVEN_SECTIONS): "fast_rcnn",
     ("PanopticFPN", "StandardROIHeads", PANOPTIC_SECTIONS): "panoptic_fpn",
     ("SemanticSegmentor", None, SEMANTIC_SECTIONS): "semantic_fpn",
     ("RetinaNet", None, DENSE_SECTIONS | {"anchors", "retinanet"}): "retinanet",
@@ -92,7 +96,7 @@ TRAINING = frozenset(
     | {"loss_weight", "low_quality_matches", "note", "post_nms_topk_train"}
     | {"pre_nms_topk_train", "proposal_append_gt", "smooth_l1_beta"}
     | {"ignore_value", "loss_normalize_by_visible", "min_keypoints_per_image"}
-    | {"box_loss", "center_sampling_radius", "focal_alpha", "focal_gamma"}
+    | {"box_loss", "center_sampling_radius", "focal_alpha", "focal_gamma", "topk_train"}
 )
 """Settings that inference does not depend on."""
 
@@ -111,6 +115,13 @@ BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
         "moving average: 0.9 * 100 + 0.1 * positives on the first iteration",
     ),
     "fcos.loss_normalizer": ("moving average: 0.9 * 300 + 0.1 * positives on the first iteration",),
+    "proposals.steps": (
+        (
+            "scale by (network width / original width, network height / original height), clip to "
+            "the resized image, remove empty boxes, keep the first topk in file order; no NMS"
+        ),
+    ),
+    "proposals.logits_use": ("none, in testing; box.pooled etc. are of the first 32 of them",),
     "fpn.strides": ([4, 8, 16, 32],),
     "simple_feature_pyramid.norm": ("LN",),
     "simple_feature_pyramid.extra_levels": ("p6 = subsampled p5",),
@@ -450,9 +461,12 @@ def semantic_arrays(outputs: Any) -> list[Arrays]:
 
 def run_case(config: Mapping[str, Any], case: Mapping[str, Any], folder: Path, out: Path) -> None:
     """One batch: build, run, write a file an image."""
-    model = build(with_overrides(config, case.get("overrides", {})), folder / "weights.npz")
+    config = with_overrides(config, case.get("overrides", {}))
+    files = [folder / name for name in case["images"]]
+    with with_proposals_file(config, files) as complete:
+        model = build(complete, folder / "weights.npz")
     recorder = Recorder(model)
-    images = [read_image(folder / name, index) for index, name in enumerate(case["images"])]
+    images = [read_image(file, index) for index, file in enumerate(files)]
     batch = model.preprocess(images)
     recorder.features["input"] = batch.pixels.numpy(force=True)
     outputs = model.forward(batch)
@@ -500,7 +514,8 @@ def main() -> int:
         if arguments.train:
             recorded = arguments.folder / "train.json"
             settings = json.loads(recorded.read_text(encoding="utf-8"))["settings"]
-            model = build(config, arguments.folder / "weights.npz", settings)
+            with with_proposals_file(config, [arguments.folder / "image.png"]) as complete:
+                model = build(complete, arguments.folder / "weights.npz", settings)
             result = json.dumps(train(model, arguments.folder), indent=1)
             (arguments.out / "train.json").write_text(result, encoding="utf-8")
     except BenchsuiteError as error:

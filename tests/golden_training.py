@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+from golden_proposals import read_proposals
 
 from benchsuite.errors import UsageError
 from benchsuite.protocols import TrainableModel
@@ -22,6 +23,7 @@ from benchsuite.targets import Target
 OPTION_OF = {
     "rpn.pre_nms_topk_train": "rpn.training.pre_nms_topk",
     "rpn.post_nms_topk_train": "rpn.training.post_nms_topk",
+    "proposals.topk_train": "proposals.training.topk",
     "rpn.iou_thresholds": "rpn.training.iou_thresholds",
     "rpn.iou_labels": "rpn.training.iou_labels",
     "rpn.low_quality_matches": "rpn.training.low_quality_matches",
@@ -111,6 +113,7 @@ def read_target(folder: Path, height: int, width: int, things: int) -> Target:
         keypoints = np.array([each["keypoints"] for each in objects], np.float64)
         keypoints = keypoints.reshape(len(objects), -1, 3)
         keypoints[..., :2] = (keypoints[..., :2] + 0.5) * scale
+    proposals = read_proposals(folder / "image.png")
     return Target(
         np.clip(corners * np.tile(scale, 2), 0, [width, height, width, height]),
         [each["category_id"] - 1 for each in objects],
@@ -120,6 +123,7 @@ def read_target(folder: Path, height: int, width: int, things: int) -> Target:
         ],
         keypoints=keypoints,
         semantic=_read_semantic(folder / "gt_sem_seg.png", height, width, things),
+        proposals=None if proposals is None else proposals["boxes"] * np.tile(scale, 2),
     )
 
 

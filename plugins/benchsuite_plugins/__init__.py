@@ -34,12 +34,29 @@ def benchsuite_models() -> list[ModelSpec]:
             licence="Apache-2.0",
         ),
         ModelSpec(
+            name="fast_rcnn",
+            tasks=("bbox",),
+            factory="benchsuite_plugins.models.fast_rcnn:create",
+            options="benchsuite_plugins.models.fast_rcnn:FastRCNNOptions",
+            summary="Fast R-CNN with a ResNet-FPN backbone on proposals from a file, to "
+            "Detectron2's conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
             name="rpn",
             tasks=("proposals",),
             factory="benchsuite_plugins.models.proposal_network:create",
             options="benchsuite_plugins.models.proposal_network:ProposalNetworkOptions",
             summary="A region proposal network with a ResNet-FPN backbone, to Detectron2's "
             "conventions",
+            licence="Apache-2.0",
+        ),
+        ModelSpec(
+            name="rpn_c4",
+            tasks=("proposals",),
+            factory="benchsuite_plugins.models.proposal_network_c4:create",
+            options="benchsuite_plugins.models.proposal_network_c4:ProposalNetworkC4Options",
+            summary="A region proposal network on a ResNet's res4, to Detectron2's conventions",
             licence="Apache-2.0",
         ),
         ModelSpec(

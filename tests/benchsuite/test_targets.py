@@ -23,6 +23,15 @@ def test_an_image_without_instances() -> None:
     assert target.keypoints.shape == (0, 17, 3)
 
 
+def test_proposals_are_boxes_of_any_number() -> None:
+    assert Target(BOX, [0]).proposals is None
+    target = Target(BOX, [0], proposals=[[0, 0, 2, 2], [1, 1, 5, 5]])
+    assert target.proposals.dtype == np.float32 and target.proposals.shape == (2, 4)
+    assert Target(proposals=[]).proposals.shape == (0, 4)
+    with pytest.raises(ContractError, match="proposals"):
+        Target(proposals=[[0, 0, 2]])
+
+
 def test_masks_may_differ_in_kind() -> None:
     flat, bitmap, runs = [0, 0, 4, 0, 4, 4], np.eye(5, dtype=bool), RLE((5, 5), b"i0")
     target = Target(BOX * 3, [0, 1, 2], masks=[[flat, flat], bitmap, runs])

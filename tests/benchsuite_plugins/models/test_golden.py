@@ -17,6 +17,7 @@ FOLDERS = (
     "faster_rcnn_R_101_FPN",
     "faster_rcnn_X_101_32x8d_FPN",
     "rpn_R_50_FPN",
+    "fast_rcnn_R_50_FPN",
     "mask_rcnn_R_50_FPN",
     "mask_rcnn_R_50_FPN_cls_agnostic",
     "mask_rcnn_R_50_FPN_giou",
