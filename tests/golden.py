@@ -80,6 +80,7 @@ MODELS: dict[tuple[str, str | None, frozenset[str]], str] = {
     ("ProposalNetwork", None, PROPOSAL_SECTIONS - {"fpn"}): "rpn_c4",
     ("GeneralizedRCNN", "StandardROIHeads", GIVEN_SECTIONS): "fast_rcnn",
     ("PanopticFPN", "StandardROIHeads", PANOPTIC_SECTIONS): "panoptic_fpn",
+    ("PanopticFPN", "CascadeROIHeads", PANOPTIC_SECTIONS | {"cascade"}): "cascade_panoptic_fpn",
     ("SemanticSegmentor", None, SEMANTIC_SECTIONS): "semantic_fpn",
     ("RetinaNet", None, DENSE_SECTIONS | {"anchors", "retinanet"}): "retinanet",
     ("FCOS", None, DENSE_SECTIONS | {"fcos"}): "fcos",

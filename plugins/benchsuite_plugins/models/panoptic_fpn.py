@@ -3,8 +3,9 @@ semantic branch on one ResNet-FPN backbone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -58,6 +59,25 @@ class PanopticFPNOptions:
         )
     )
     panoptic: PanopticOptions = field(default_factory=PanopticOptions)
+
+
+class PanopticSections(Protocol):
+    """What the options of every Panoptic FPN hold, whatever looks at its regions."""
+
+    @property
+    def input(self) -> InputOptions: ...
+    @property
+    def resnet(self) -> ResNetOptions: ...
+    @property
+    def fpn(self) -> FPNOptions: ...
+    @property
+    def anchors(self) -> AnchorOptions: ...
+    @property
+    def rpn(self) -> RPNOptions: ...
+    @property
+    def sem_seg_head(self) -> SemanticHeadOptions: ...
+    @property
+    def panoptic(self) -> PanopticOptions: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,26 +186,46 @@ def build(options: PanopticFPNOptions, categories: Sequence[Category]) -> Panopt
     Raises:
         UsageError: options that do not fit each other, or categories without a thing.
     """
+
+    def make_heads(backbone: FPN, num_classes: int) -> ROIHeads:
+        return ROIHeads(
+            options.roi_heads,
+            options.box_head,
+            options.mask_head,
+            num_classes=num_classes,
+            channels=backbone.channels,
+            strides=backbone.strides,
+        )
+
+    return build_with(make_heads, options, categories)
+
+
+def build_with(
+    make_heads: Callable[[FPN, int], RegionHeads],
+    options: PanopticSections,
+    categories: Sequence[Category],
+) -> PanopticFPN:
+    """Panoptic FPN with any heads for its regions, drawn from torch's global generator.
+
+    Args:
+        make_heads: from the backbone and the number of things to the heads.
+
+    Raises:
+        UsageError: options that do not fit each other, or categories without a thing.
+    """
     things = [label for label, category in enumerate(categories) if category.isthing]
     stuff = [label for label, category in enumerate(categories) if not category.isthing]
     if not things:
         raise UsageError(
-            f"panoptic_fpn detects things, and the {len(categories)} categories are stuff alone; "
-            "semantic_fpn does without"
+            f"a panoptic model detects things, and the {len(categories)} categories are stuff "
+            "alone; semantic_fpn does without"
         )
     backbone = FPN(ResNet(options.resnet), options.fpn, LastLevelMaxPool())
     return PanopticFPN(
         ImageInput(options.input, backbone.size_divisibility),
         backbone,
         RegionProposalNetwork(options.rpn, options.anchors, backbone.channels, backbone.strides),
-        ROIHeads(
-            options.roi_heads,
-            options.box_head,
-            options.mask_head,
-            num_classes=len(things),
-            channels=backbone.channels,
-            strides=backbone.strides,
-        ),
+        make_heads(backbone, len(things)),
         SemanticFPNHead(
             options.sem_seg_head,
             num_classes=1 + len(stuff),
