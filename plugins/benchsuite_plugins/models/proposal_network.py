@@ -9,6 +9,7 @@ from torch import Tensor
 
 from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.detector import Detector, create_detector
+from benchsuite_plugins.models.features import Backbone
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
 from benchsuite_plugins.models.instances import Detections, Proposals
@@ -41,7 +42,7 @@ class ProposalNetwork(Detector, Trainable):
     """Its detections are regions: their scores are logits of objectness, and all have label 0."""
 
     def __init__(
-        self, image_input: ImageInput, backbone: FPN, proposal_generator: RegionProposalNetwork
+        self, image_input: ImageInput, backbone: Backbone, proposal_generator: RegionProposalNetwork
     ) -> None:
         super().__init__(image_input)
         self.backbone = backbone
