@@ -10,7 +10,7 @@ from benchsuite.protocols import ModelRequest
 from benchsuite.specs import Category
 from benchsuite_plugins.models import panoptic_fpn
 from benchsuite_plugins.models.cascade_heads import CascadeOptions, CascadeROIHeads
-from benchsuite_plugins.models.features import Backbone
+from benchsuite_plugins.models.fpn import FPN
 from benchsuite_plugins.models.image_model import create_model
 from benchsuite_plugins.models.options import BoxHeadOptions, RPNOptions
 from benchsuite_plugins.models.panoptic_fpn import PanopticFPN, PanopticFPNOptions
@@ -38,7 +38,7 @@ def build(options: CascadePanopticFPNOptions, categories: Sequence[Category]) ->
         UsageError: options that do not fit each other, or categories without a thing.
     """
 
-    def make_roi_heads(backbone: Backbone, num_classes: int) -> CascadeROIHeads:
+    def make_heads(backbone: FPN, num_classes: int) -> CascadeROIHeads:
         return CascadeROIHeads(
             options.roi_heads,
             options.box_head,
@@ -49,7 +49,7 @@ def build(options: CascadePanopticFPNOptions, categories: Sequence[Category]) ->
             strides=backbone.strides,
         )
 
-    return panoptic_fpn.build_with(options, categories, make_roi_heads)
+    return panoptic_fpn.build_with(make_heads, options, categories)
 
 
 def create(request: ModelRequest) -> PanopticFPN:

@@ -33,7 +33,6 @@ PUBLISHED = CascadePanopticFPNOptions(
         deform_on_per_stage=(False, True, True, True),
     ),
     fpn=FPNOptions(norm="GN"),
-    box_head=BoxHeadOptions(num_conv=4, num_fc=1, norm="GN", cls_agnostic_bbox_reg=True),
     mask_head=MaskHeadOptions(norm="GN"),
 )
 NARROW = CascadePanopticFPNOptions(
