@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import ContractError, DataMissingError, InputError, UsageError
+from benchsuite.options import options_to_json
 from benchsuite.plugins import registry
 from benchsuite.protocols import PublishedDataset
+from benchsuite.resolve import resolve_model
 from benchsuite.results import OUTSIDE, REPRODUCED, TOLERANCE, within
 from benchsuite.runs import RunPlan, RunRequest, execute, plan_run
 
 if TYPE_CHECKING:
     from benchsuite.results import Outcome
+    from benchsuite.specs import RecipeSpec
 
 PUBLISHED, UNKNOWN = "as published", "unknown"
 """What can be said of the annotations: their hash is the publisher's, or nobody knows that one."""
@@ -88,7 +91,11 @@ class Reproduction:
 
 @dataclass(frozen=True, slots=True)
 class ReproduceRequest:
-    """What ``benchsuite reproduce`` was asked for."""
+    """What ``benchsuite reproduce`` was asked for.
+
+    Attributes:
+        overrides: by table, as in ``RunRequest``; only for options that the recipe leaves open.
+    """
 
     recipe: str
     device: str | None = None
@@ -96,6 +103,7 @@ class ReproduceRequest:
     limit: int | None = None
     out: Path = Path("results")
     resume: bool = False
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     command: str = ""
 
 
@@ -106,7 +114,8 @@ def reproduce(request: ReproduceRequest, tell: Callable[[str], None]) -> Reprodu
         tell: takes a line for the user.
 
     Raises:
-        UsageError: there is no such recipe, or it has no published numbers.
+        UsageError: there is no such recipe, it has no published numbers, or an override is of
+            something that it settles.
         DataMissingError: its dataset or weights are not there, or lack truth for a number.
         InputError: the dataset or the weights are not the published ones.
         ContractError: a metric does not measure what the recipe says was published.
@@ -156,6 +165,7 @@ def plan_reproduction(request: ReproduceRequest) -> RunPlan:
         raise UsageError(f"no numbers of {recipe.name!r} have been published")
     if not recipe.weights_url:
         raise DataMissingError(f"no weights of {recipe.name!r} have been published")
+    _check_overrides(recipe, request.overrides)
     plan = plan_run(
         RunRequest(
             model=recipe.name,
@@ -166,6 +176,7 @@ def plan_reproduction(request: ReproduceRequest) -> RunPlan:
             limit=request.limit,
             out=request.out,
             resume=request.resume,
+            overrides=request.overrides,
             command=request.command,
             verb="reproduce",
         )
@@ -180,6 +191,28 @@ def plan_reproduction(request: ReproduceRequest) -> RunPlan:
             f"{plan.opened.title} is not scored by {', '.join(lacking)} here"
         )
     return replace(plan, metrics=metrics)
+
+
+def _check_overrides(recipe: RecipeSpec, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise UsageError for an override of anything but an option that the recipe leaves empty."""
+    options = options_to_json(resolve_model(recipe.name, dataset=recipe.dataset).options)
+    settled = [f"dataset.{key}" for key in overrides.get("dataset", {})]
+    settled += [f"model.{key}" for key in _settled(options, overrides.get("model", {}))]
+    if settled:
+        raise UsageError(
+            f"{settled[0]} is settled: a number is reproduced with the published settings "
+            "(benchsuite run takes any)"
+        )
+
+
+def _settled(options: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    """The dotted keys among ``values`` that have a value in ``options``."""
+    for key, value in values.items():
+        stated = options.get(key)
+        if isinstance(value, Mapping) and isinstance(stated, Mapping):
+            yield from (f"{key}.{below}" for below in _settled(stated, value))
+        elif stated not in (None, ""):
+            yield key
 
 
 def check_dataset(plan: RunPlan) -> str:

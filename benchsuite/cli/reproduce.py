@@ -12,6 +12,7 @@ from benchsuite.cli.shared_options import (
     json_option,
     names_of,
     out_option,
+    overrides_argument,
     tell,
 )
 
@@ -36,17 +37,23 @@ Examples:
 @out_option
 @click.option("--resume", is_flag=True, help="Go on from where an interrupted run stopped.")
 @json_option
-def reproduce(as_json: bool, **given: Any) -> None:
+@overrides_argument
+def reproduce(overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Reproduce a published number, and say how far it was missed.
 
     Fetches the recipe's weights, checks the dataset against what its publisher released, runs with
-    the published settings one image at a time, and records the verdict.
+    the published settings one image at a time, and records the verdict. Only options that a recipe
+    leaves open can be given, such as a file of proposals.
     """
     from benchsuite.errors import ToleranceError
+    from benchsuite.options import parse_overrides
     from benchsuite.reproduction import ReproduceRequest
     from benchsuite.reproduction import reproduce as held_against_published
 
-    done = held_against_published(ReproduceRequest(**given, command=command_line()), tell)
+    request = ReproduceRequest(
+        **given, overrides=parse_overrides(overrides), command=command_line()
+    )
+    done = held_against_published(request, tell)
     if as_json:
         echo_json(done.to_json())
     else:

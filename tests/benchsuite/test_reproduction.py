@@ -64,6 +64,12 @@ class Squares:
         return build_truth(self.images(), annotations, CATEGORIES)
 
 
+@dataclass(frozen=True)
+class FinderOptions:
+    colour: int = 255
+    note: str = ""
+
+
 class Finder:
     """Finds the square, as far to the right of it as its weights say."""
 
@@ -141,7 +147,8 @@ def publish(site: Site, monkeypatch: pytest.MonkeyPatch) -> Publish:
     """Registers model, dataset and a recipe with the numbers that the call names."""
     module = ModuleType("reproduction_fixture")
     bodies: dict[str, Any] = {}
-    vars(module).update(Squares=Squares, Finder=Finder, read=bodies.get)
+    vars(module).update(Squares=Squares, Finder=Finder, FinderOptions=FinderOptions)
+    module.read = bodies.get  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(Finder, "interrupt_at", None)
     found = plugins.load_registry(plugins.entry_points(group=plugins.GROUP))
@@ -149,6 +156,7 @@ def publish(site: Site, monkeypatch: pytest.MonkeyPatch) -> Publish:
         "finder",
         tasks=("bbox",),
         factory="reproduction_fixture:Finder",
+        options="reproduction_fixture:FinderOptions",
         categories=CATEGORIES,
     )
     found.datasets["squares"] = DatasetSpec(
@@ -311,6 +319,18 @@ def test_what_cannot_be_reproduced(publish: Publish, command: list[str], capsys:
     assert main(command) == 2
     assert main(["reproduce", "findr_1x"]) == 2
     assert "did you mean finder_1x" in capsys.readouterr().err
+
+
+def test_only_what_the_recipe_leaves_open_can_be_given(
+    publish: Publish, command: list[str], capsys: Any
+) -> None:
+    publish({"bbox/AP": 1.0})
+    assert main([*command, "model.note=here"]) == 0
+    assert main([*command, "model.colur=3"]) == 2
+    assert "did you mean colour" in capsys.readouterr().err
+    for override in ("model.colour=3", "dataset.count=3"):
+        assert main([*command, override]) == 2
+        assert f"{override.partition('=')[0]} is settled" in capsys.readouterr().err
 
 
 def test_weights_that_are_not_published(publish: Publish, command: list[str], capsys: Any) -> None:
