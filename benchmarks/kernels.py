@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchsuite_kernels import implementations, ops
-from benchsuite_kernels.columns import rle
 from pycocotools import mask as pycocotools_mask
 from torch import Tensor
 from torch.nn.functional import grid_sample
@@ -30,6 +28,8 @@ from torchvision.ops import batched_nms as torchvision_batched_nms
 from torchvision.ops import roi_align as torchvision_roi_align
 
 from benchsuite.environment import cpu_name, load_average
+from benchsuite_kernels import implementations, ops
+from benchsuite_kernels.columns import rle
 
 HEIGHT, WIDTH = 800, 1333
 STRIDES = (4, 8, 16, 32)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
@@ -20,6 +19,7 @@ from PIL import ImageDraw, ImageFont
 from benchsuite.errors import ContractError
 from benchsuite.records import RLE, Image, Prediction
 from benchsuite.specs import Category, KeypointLayout
+from benchsuite_kernels.columns import rle
 
 Colour = tuple[int, int, int]
 Pixels = NDArray[np.uint8]

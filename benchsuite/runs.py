@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import benchsuite_kernels
 import pyarrow.parquet as pq
 
+import benchsuite_kernels
 from benchsuite._version import __version__
 from benchsuite.categories import CategoryMap, map_categories, scored_categories
 from benchsuite.columns.coco_results import as_results

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
 from golden_proposals import with_proposals_file
 from golden_training import train, training_options
 from numpy.typing import NDArray
@@ -33,6 +32,7 @@ from benchsuite.plugins import registry
 from benchsuite.protocols import ModelRequest
 from benchsuite.records import Image, ImageRecord, Prediction
 from benchsuite.specs import Category, load
+from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
 
 Arrays = dict[str, NDArray[Any]]
 

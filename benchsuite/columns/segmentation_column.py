@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
 from benchsuite.columns.record_list import RecordList, integer, number_list, shown
+from benchsuite_kernels.columns import rle
 
 MAX_COORDINATE = 1e5
 """Largest absolute polygon coordinate that is taken, in pixels: rasterising costs memory in

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
 from benchsuite.columns.keypoint_column import KeypointColumn
@@ -18,6 +17,7 @@ from benchsuite.protocols import Truth
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category, KeypointLayout
+from benchsuite_kernels.columns import rle
 
 
 def build_truth(

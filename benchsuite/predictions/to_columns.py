@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
 from benchsuite.columns.tables import box_array, filled_table, rle_array
@@ -24,6 +23,7 @@ from benchsuite.protocols import Predictions
 from benchsuite.records import RLE, ImageRecord, Prediction
 from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
 from benchsuite.store.parquet_file import read_parquet
+from benchsuite_kernels.columns import rle
 
 
 @dataclass(frozen=True, slots=True, eq=False)

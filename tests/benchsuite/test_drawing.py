@@ -6,7 +6,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 from PIL import Image as Picture
 
@@ -14,6 +13,7 @@ from benchsuite.drawing import MAP_OPACITY, MASK_OPACITY, Style, colour_of, draw
 from benchsuite.errors import ContractError
 from benchsuite.records import RLE, Image, ImageRecord, PanopticMap, Prediction, Segment
 from benchsuite.specs import Category, KeypointLayout
+from benchsuite_kernels.columns import rle
 
 GREY = 100
 CATEGORIES = tuple(Category(i + 1, name) for i, name in enumerate(("person", "dog", "grass")))

@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 
-import benchsuite_kernels
 import numpy as np
 import pytest
+
+import benchsuite_kernels
 from benchsuite_kernels.columns import rle
 from benchsuite_kernels.dispatch import OPERATORS
 

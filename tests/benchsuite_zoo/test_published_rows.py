@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import benchsuite_zoo
 import pytest
 
+import benchsuite_zoo
 from benchsuite.specs import RecipeSpec
 
 COLUMNS = {

@@ -8,15 +8,15 @@ import sys
 import tomllib
 from pathlib import Path
 
-import benchsuite_zoo
 import pytest
-from benchsuite_zoo import recipes as module
-from benchsuite_zoo.build_index import index_text
-from benchsuite_zoo.recipes import read_categories, read_recipe, recipe_names
 
+import benchsuite_zoo
 from benchsuite.errors import InputError, UsageError
 from benchsuite.options import read_options
 from benchsuite.specs import Category, RecipeSpec, load
+from benchsuite_zoo import recipes as module
+from benchsuite_zoo.build_index import index_text
+from benchsuite_zoo.recipes import read_categories, read_recipe, recipe_names
 
 
 def specs() -> dict[str, RecipeSpec]:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import benchsuite_zoo
 import pytest
-from benchsuite_plugins import benchsuite_models
-from benchsuite_zoo.recipes import read_recipe
 
+import benchsuite_zoo
 from benchsuite.options import read_options
 from benchsuite.specs import load
+from benchsuite_plugins import benchsuite_models
+from benchsuite_zoo.recipes import read_recipe
 
 RECIPES = [spec.name for spec in benchsuite_zoo.benchsuite_recipes() if spec.config]
 

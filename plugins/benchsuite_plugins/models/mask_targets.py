@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from benchsuite_kernels import ops
-from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 from torch import Tensor
 
 from benchsuite.records import RLE
 from benchsuite.targets import Polygons, TargetMask
+from benchsuite_kernels import ops
+from benchsuite_kernels.columns import rle
 
 SHORTEST_SIDE = 0.1
 """Pixels: a region with a shorter side is scaled as if it had this one."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchsuite_kernels import ops
 from torch import Tensor
 
+from benchsuite_kernels import ops
 from benchsuite_plugins.models.first_per_image import first_per_image
 
 

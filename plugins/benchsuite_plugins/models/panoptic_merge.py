@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from benchsuite_kernels.columns import rle
 from numpy.typing import NDArray
 
 from benchsuite.records import PanopticMap, Prediction, Segment
+from benchsuite_kernels.columns import rle
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from benchsuite_kernels import ops
 from torch import Tensor
 
 from benchsuite.records import RLE, Prediction
+from benchsuite_kernels import ops
 from benchsuite_plugins.models.boxes import clip_boxes, larger_than
 from benchsuite_plugins.models.instances import Detections
 

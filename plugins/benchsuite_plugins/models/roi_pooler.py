@@ -7,9 +7,9 @@ from math import log2
 from typing import Protocol
 
 import torch
-from benchsuite_kernels import ops
 from torch import Tensor, nn
 
+from benchsuite_kernels import ops
 from benchsuite_plugins.models.boxes import box_area
 from benchsuite_plugins.models.options import PoolerType
 

@@ -7,9 +7,10 @@ off to whole pixels, the second inclusive; the grid is stretched over those pixe
 from __future__ import annotations
 
 import torch
-from benchsuite_kernels import ops
 from torch import Tensor
 from torch.nn import functional as F
+
+from benchsuite_kernels import ops
 
 
 def paste_expanded_masks(masks: Tensor, boxes: Tensor, height: int, width: int) -> list[bytes]:

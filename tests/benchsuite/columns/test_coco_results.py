@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from benchsuite_kernels.columns import rle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from benchsuite.protocols import Predictions
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
 from benchsuite.specs import Category
+from benchsuite_kernels.columns import rle
 
 IMAGES = [ImageRecord(7, "a.png", 20, 10), ImageRecord(0, "b.png", 20, 10)]
 CATEGORIES = [Category(3, "cat"), Category(2**40, "dog")]

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchsuite_kernels.columns import rle
 from pycocotools import mask as pycocotools_mask
 
 from benchsuite.columns.truth import TruthColumns, build_truth
@@ -13,6 +12,7 @@ from benchsuite.protocols import Truth
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category, KeypointLayout
+from benchsuite_kernels.columns import rle
 
 IMAGES = [
     {"id": 7, "file_name": "b.png", "width": 20, "height": 10},

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchsuite_kernels.columns import rle
-from benchsuite_kernels.dispatch import native
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as pycocotools_mask
+
+from benchsuite_kernels.columns import rle
+from benchsuite_kernels.dispatch import native
 
 masks = hnp.arrays(
     np.uint8,

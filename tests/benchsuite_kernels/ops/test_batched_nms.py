@@ -8,11 +8,12 @@ from importlib import import_module
 import pytest
 import torch
 import torchvision
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from benchsuite_kernels import reset_served, served
 from benchsuite_kernels.dispatch import native
 from benchsuite_kernels.ops import batched_nms
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 module = import_module("benchsuite_kernels.ops.batched_nms")
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from benchsuite_kernels.dispatch import native
 
 SCRIPT = """

@@ -7,12 +7,13 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from benchsuite_kernels import reset_served, served
 from benchsuite_kernels.columns import rle
 from benchsuite_kernels.dispatch import native
 from benchsuite_kernels.ops import paste_masks_to_rle
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 module = import_module("benchsuite_kernels.ops.paste_masks")
 

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 import torch
+
 from benchsuite_kernels import reset_served, served
 from benchsuite_kernels.dispatch import native
 from benchsuite_kernels.ops import roi_align

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
+from benchsuite.errors import InputError
 from benchsuite_plugins.checkpoints import read_checkpoint
 from benchsuite_plugins.checkpoints.caffe2_names import from_caffe2
 from benchsuite_plugins.checkpoints.load_backbone import load_backbone, match_suffixes
 from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, build
 from benchsuite_plugins.models.options import FPNOptions, ResNetOptions
-from torch import Tensor, nn
-
-from benchsuite.errors import InputError
 
 NARROW = MaskRCNNOptions(
     resnet=ResNetOptions(stem_out_channels=4, res2_out_channels=8, width_per_group=4),

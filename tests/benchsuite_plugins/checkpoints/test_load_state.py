@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchsuite_plugins.checkpoints import load_state
-from benchsuite_plugins.models.layers.conv import Conv2d
 from torch import nn
 
 from benchsuite.errors import InputError
+from benchsuite_plugins.checkpoints import load_state
+from benchsuite_plugins.models.layers.conv import Conv2d
 
 
 class Model(nn.Module):

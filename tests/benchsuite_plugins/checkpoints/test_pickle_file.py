@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchsuite_plugins.checkpoints import read_checkpoint
 
 from benchsuite.errors import InputError
+from benchsuite_plugins.checkpoints import read_checkpoint
 
 ARRAYS = {
     "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4) - 7.5,

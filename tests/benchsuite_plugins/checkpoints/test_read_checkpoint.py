@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchsuite_plugins.checkpoints import read_checkpoint
 from safetensors.torch import save_file
 
 from benchsuite.errors import DataMissingError, InputError
+from benchsuite_plugins.checkpoints import read_checkpoint
 
 STATE = {
     "a.weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),

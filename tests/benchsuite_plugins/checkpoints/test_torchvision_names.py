@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 import torch
-from benchsuite_plugins.checkpoints.differences import find_differences
-from benchsuite_plugins.checkpoints.torchvision_names import from_torchvision
-from benchsuite_plugins.models import torchvision_faster_rcnn
-from benchsuite_plugins.models.from_recipe import build_on_meta
-from benchsuite_zoo.recipes import read_recipe
 from torch import Tensor, nn
 from torchvision.models import detection
 
 from benchsuite.errors import InputError
 from benchsuite.protocols import ModelRequest
 from benchsuite.specs import Category
+from benchsuite_plugins.checkpoints.differences import find_differences
+from benchsuite_plugins.checkpoints.torchvision_names import from_torchvision
+from benchsuite_plugins.models import torchvision_faster_rcnn
+from benchsuite_plugins.models.from_recipe import build_on_meta
+from benchsuite_zoo.recipes import read_recipe
 
 UNTRAINED: dict[str, Any] = {"weights": None, "weights_backbone": None}
 

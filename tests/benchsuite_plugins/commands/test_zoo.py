@@ -9,14 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import benchsuite_zoo
 import numpy as np
 import pytest
+
+import benchsuite_zoo
+from benchsuite.cli.main import main
 from benchsuite_plugins.checkpoints import read_checkpoint
 from benchsuite_plugins.commands.zoo import zoo
 from benchsuite_plugins.models.from_recipe import build_on_meta
-
-from benchsuite.cli.main import main
 
 NAME = "mask_rcnn_R_50_FPN_3x"
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+
+from benchsuite.errors import DataMissingError, InputError, UsageError
+from benchsuite.protocols import Dataset, DatasetRequest, PublishedDataset
 from benchsuite_plugins.datasets.coco import (
     PERSON_KEYPOINTS,
     CocoOptions,
     missing,
     open_coco,
 )
-
-from benchsuite.errors import DataMissingError, InputError, UsageError
-from benchsuite.protocols import Dataset, DatasetRequest, PublishedDataset
 
 INSTANCES = "instances_val2014_100.json"
 

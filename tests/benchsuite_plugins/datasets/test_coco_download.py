@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchsuite_plugins.datasets import coco_download as module
-from benchsuite_plugins.datasets.coco_download import ARCHIVES, Archive, fetch, peak_bytes
 
 from benchsuite.errors import BenchsuiteError, DataMissingError, InputError, UsageError
 from benchsuite.protocols import FetchRequest
+from benchsuite_plugins.datasets import coco_download as module
+from benchsuite_plugins.datasets.coco_download import ARCHIVES, Archive, fetch, peak_bytes
 
 COUNTS = {"val2017": 3, "train2017": 2, "val2014": 1, "train2014": 1}
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
+
+from benchsuite.errors import DataMissingError, InputError, UsageError
+from benchsuite.protocols import Dataset, DatasetRequest
+from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.datasets.coco_format import (
     CocoFormatDataset,
     CocoFormatOptions,
     open_coco_format,
 )
 from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
-from PIL import Image as PillowImage
-
-from benchsuite.errors import DataMissingError, InputError, UsageError
-from benchsuite.protocols import Dataset, DatasetRequest
-from benchsuite.specs import Category, KeypointLayout
 
 ORIENTATION = 0x0112
 """The EXIF tag."""

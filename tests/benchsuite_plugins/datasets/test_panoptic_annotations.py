@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
 from PIL import Image as PillowImage
 
 from benchsuite.errors import DataMissingError, InputError
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
+from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
 
 SEGMENT = {"id": 258, "category_id": 1, "iscrowd": 0, "area": 3, "bbox": [0, 0, 3, 1]}
 

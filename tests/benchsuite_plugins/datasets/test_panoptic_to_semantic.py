@@ -5,13 +5,13 @@ import io
 import numpy as np
 import pyarrow as pa
 import pytest
-from benchsuite_plugins.datasets.panoptic_to_semantic import semantic_map, with_semantic_maps
 from PIL import Image
 
 from benchsuite.predictions.label_maps import decode_semantic, encode_panoptic
 from benchsuite.protocols import Truth
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category
+from benchsuite_plugins.datasets.panoptic_to_semantic import semantic_map, with_semantic_maps
 
 SEGMENTS = np.array([[0, 7], [300, 65536]], dtype=np.int32)
 

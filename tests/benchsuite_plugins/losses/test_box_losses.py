@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from benchsuite_plugins.losses.iou_losses import ciou_loss, diou_loss, giou_loss
-from benchsuite_plugins.losses.l1_loss import l1_loss
-from benchsuite_plugins.losses.smooth_l1_loss import smooth_l1_loss
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision import ops
+
+from benchsuite_plugins.losses.iou_losses import ciou_loss, diou_loss, giou_loss
+from benchsuite_plugins.losses.l1_loss import l1_loss
+from benchsuite_plugins.losses.smooth_l1_loss import smooth_l1_loss
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from benchsuite_plugins.losses.federated_loss import create
 from torch.nn import functional as F
+
+from benchsuite_plugins.losses.federated_loss import create
 
 
 def test_by_hand() -> None:

@@ -8,14 +8,14 @@ from types import ModuleType
 
 import pytest
 import torch
-from benchsuite_plugins import benchsuite_losses
-from benchsuite_plugins.losses.cross_entropy import cross_entropy
-from benchsuite_plugins.models.named_loss import named_loss
 from torch import Tensor
 
 from benchsuite.errors import UsageError
 from benchsuite.plugins import registry
 from benchsuite.specs import LossSpec
+from benchsuite_plugins import benchsuite_losses
+from benchsuite_plugins.losses.cross_entropy import cross_entropy
+from benchsuite_plugins.models.named_loss import named_loss
 
 SHAPES: dict[str, tuple[Tensor, Tensor, tuple[int, ...]]] = {
     "values": (torch.ones(5, 4), torch.zeros(5, 4), (5, 4)),

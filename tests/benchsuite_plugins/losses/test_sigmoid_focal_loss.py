@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import math
 
-import benchsuite_plugins
 import pytest
 import torch
-from benchsuite_plugins.losses.sigmoid_focal_loss import create, sigmoid_focal_loss
 from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss as torchvision_focal_loss
 
+import benchsuite_plugins
 from benchsuite.specs import load
+from benchsuite_plugins.losses.sigmoid_focal_loss import create, sigmoid_focal_loss
 
 
 @pytest.mark.parametrize(("alpha", "gamma"), [(0.25, 2.0), (0.6, 0.5), (-1, 2.0)])

@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from benchsuite_plugins.metrics import coco_ap
 
 from benchsuite.columns.coco_results import read_coco_results
+from benchsuite.columns.truth import build_truth
 from benchsuite.errors import ContractError, InputError
 from benchsuite.protocols import Metric, Predictions, Truth
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category, KeypointLayout
-from benchsuite.columns.truth import build_truth
+from benchsuite_plugins.metrics import coco_ap
 
 SIDE = 128
 

@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+from benchsuite.protocols import ModelRequest
+from benchsuite.records import Image, ImageRecord
+from benchsuite.specs import Category
 from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, create
 from benchsuite_plugins.models.options import (
     BoxHeadOptions,
@@ -19,10 +23,6 @@ from benchsuite_plugins.models.options import (
     MaskHeadOptions,
     ResNetOptions,
 )
-
-from benchsuite.protocols import ModelRequest
-from benchsuite.records import Image, ImageRecord
-from benchsuite.specs import Category
 
 NARROW = MaskRCNNOptions(
     input=InputOptions(min_size_test=96, max_size_test=160),

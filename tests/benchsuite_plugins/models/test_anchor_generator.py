@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchsuite_plugins.models.anchor_generator import AnchorGenerator, cell_anchors
-from benchsuite_plugins.models.options import AnchorOptions
 
 from benchsuite.errors import UsageError
+from benchsuite_plugins.models.anchor_generator import AnchorGenerator, cell_anchors
+from benchsuite_plugins.models.options import AnchorOptions
 
 
 def test_cell_anchors_have_the_area_and_the_ratio_asked_for() -> None:

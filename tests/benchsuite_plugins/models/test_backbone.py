@@ -5,15 +5,15 @@ from typing import Literal
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
+
+from benchsuite.errors import UsageError
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool, LastLevelP6P7
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d, freeze
 from benchsuite_plugins.models.options import FPNOptions, ResNetOptions
 from benchsuite_plugins.models.resnet import ResNet
-from torch import nn
-from torch.nn import functional as F
-
-from benchsuite.errors import UsageError
 
 NARROW = ResNetOptions(stem_out_channels=4, res2_out_channels=16, width_per_group=4)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import torch
+
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.boxes import box_area, clip_boxes, larger_than
 

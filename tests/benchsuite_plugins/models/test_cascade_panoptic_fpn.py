@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+
+from benchsuite.protocols import ModelRequest
+from benchsuite.records import Image
+from benchsuite.specs import Category
+from benchsuite.targets import Target
 from benchsuite_plugins.models.cascade_panoptic_fpn import (
     CascadePanopticFPNOptions,
     build,
@@ -16,13 +22,9 @@ from benchsuite_plugins.models.options import (
     InputOptions,
     MaskHeadOptions,
     ResNetOptions,
+    ROIHeadsOptions,
 )
 from benchsuite_plugins.models.semantic_head import SemanticHeadOptions
-
-from benchsuite.protocols import ModelRequest
-from benchsuite.records import Image
-from benchsuite.specs import Category
-from benchsuite.targets import Target
 
 CONFIG = "Misc/panoptic_fpn_R_101_dconv_cascade_gn_3x.yaml"
 PUBLISHED = CascadePanopticFPNOptions(
@@ -64,6 +66,35 @@ def test_images_of_any_size(make_image: Callable[[int, int], Image], size: tuple
     model = create(ModelRequest(options=NARROW, categories=categories(4, 3)))
     (prediction,) = model.predict([make_image(*size)])
     assert prediction.panoptic.ids.shape == size
+
+
+def test_no_detection_is_an_ordinary_outcome(make_image: Callable[[int, int], Image]) -> None:
+    options = replace(NARROW, roi_heads=ROIHeadsOptions(score_thresh_test=2.0))
+    model = create(ModelRequest(options=options, categories=categories(4, 3)))
+    for prediction in model.predict([make_image(40, 60), make_image(9, 9)]):
+        assert len(prediction) == 0 and prediction.masks == []
+        assert not any(segment.isthing for segment in prediction.panoptic.segments)
+
+
+def test_half_precision(make_image: Callable[[int, int], Image]) -> None:
+    resnet = replace(NARROW.resnet, deform_on_per_stage=(False, True, True, True))
+    options = replace(NARROW, resnet=resnet)
+    model = create(ModelRequest(options=options, categories=categories(4, 3), seed=2))
+    (full,) = model.predict([make_image(60, 80)])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (half,) = model.predict([make_image(60, 80)])
+    assert len(half) > 0 and half.panoptic.ids.shape == (60, 80)
+    assert half.scores[0] == pytest.approx(full.scores[0], rel=0.1, abs=0.05)
+
+
+def test_scores_are_the_mean_of_all_stages(make_image: Callable[[int, int], Image]) -> None:
+    model = create(ModelRequest(options=NARROW, categories=categories(4, 3), seed=2))
+    with torch.no_grad():
+        model.roi_heads.box_predictor[1].cls_score.bias[2] += 1e4
+    (prediction,) = model.predict([make_image(60, 80)])
+    sure = prediction.labels == 2
+    assert sure.any() and (prediction.scores[sure] >= 1 / 3).all()
+    assert (prediction.scores[~sure] <= 2 / 3).all()
 
 
 def test_all_branches_learn(make_image: Callable[[int, int], Image]) -> None:

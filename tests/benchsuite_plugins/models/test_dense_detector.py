@@ -8,10 +8,17 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-import benchsuite_plugins
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+import benchsuite_plugins
+from benchsuite.errors import UsageError
+from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel
+from benchsuite.records import Image
+from benchsuite.specs import Category, load
 from benchsuite_plugins.models import fcos, retinanet
 from benchsuite_plugins.models.dense_detector import select_detections
 from benchsuite_plugins.models.dense_options import (
@@ -28,13 +35,6 @@ from benchsuite_plugins.models.options import (
 )
 from benchsuite_plugins.models.point_coder import PointCoder
 from benchsuite_plugins.models.retinanet_head import RetinaNetHead
-from torch import Tensor
-from torchvision.ops import batched_nms
-
-from benchsuite.errors import UsageError
-from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel
-from benchsuite.records import Image
-from benchsuite.specs import Category, load
 
 MakeImage = Callable[[int, int], Image]
 

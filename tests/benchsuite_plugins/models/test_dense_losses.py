@@ -9,6 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torchvision.ops import box_iou, sigmoid_focal_loss
+
+from benchsuite.errors import UsageError
+from benchsuite.protocols import ModelRequest, TrainableModel
+from benchsuite.records import Image, ImageRecord
+from benchsuite.specs import Category
+from benchsuite.targets import Target
 from benchsuite_plugins.models import fcos, retinanet
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.dense_options import FCOSHeadOptions, RetinaNetHeadOptions
@@ -18,14 +26,6 @@ from benchsuite_plugins.models.options import FPNOptions, ResNetOptions
 from benchsuite_plugins.models.retinanet_losses import RetinaNetLosses
 from benchsuite_plugins.models.target_batch import TargetBatch
 from benchsuite_plugins.models.training_options import BoxLossOptions, ClassLossOptions
-from torch import Tensor
-from torchvision.ops import box_iou, sigmoid_focal_loss
-
-from benchsuite.errors import UsageError
-from benchsuite.protocols import ModelRequest, TrainableModel
-from benchsuite.records import Image, ImageRecord
-from benchsuite.specs import Category
-from benchsuite.targets import Target
 
 STAGES = ("res3", "res4", "res5")
 NARROW: dict[str, Any] = {

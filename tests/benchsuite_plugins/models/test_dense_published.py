@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from benchsuite_plugins.models import fcos, retinanet
 from benchsuite_plugins.models.options import ResNetOptions
 

@@ -11,6 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+from benchsuite.errors import ContractError, DataMissingError, InputError, UsageError
+from benchsuite.protocols import ModelRequest, StagedModel, TrainableModel
+from benchsuite.records import Image, ImageRecord
+from benchsuite.specs import Category
+from benchsuite.targets import Target
 from benchsuite_plugins.models.fast_rcnn import FastRCNNOptions, build, create
 from benchsuite_plugins.models.given_proposals import (
     GivenProposalsOptions,
@@ -24,12 +30,6 @@ from benchsuite_plugins.models.options import (
     ResNetOptions,
     ROIHeadsOptions,
 )
-
-from benchsuite.errors import ContractError, DataMissingError, InputError, UsageError
-from benchsuite.protocols import ModelRequest, StagedModel, TrainableModel
-from benchsuite.records import Image, ImageRecord
-from benchsuite.specs import Category
-from benchsuite.targets import Target
 
 MakeImage = Callable[[int, int], Image]
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
+
 from benchsuite_plugins.models.fcos_matcher import FCOSMatcher
 from benchsuite_plugins.models.target_batch import TargetBatch
-from torch import Tensor
 
 
 def squares(stride: int, height: int, width: int) -> Tensor:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.federated_predictor import (
     FederatedBoxPredictor,

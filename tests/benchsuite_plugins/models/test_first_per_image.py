@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+
 from benchsuite_plugins.models.first_per_image import first_per_image
 
 

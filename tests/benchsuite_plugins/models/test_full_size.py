@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchsuite_plugins.models.generalized_rcnn import GeneralizedRCNN
 from numpy.typing import NDArray
 
 from benchsuite import ModelRequest
 from benchsuite.errors import InputError
 from benchsuite.resolve import resolve_model, use
+from benchsuite_plugins.models.generalized_rcnn import GeneralizedRCNN
 
 RECIPE = "mask_rcnn_R_50_FPN_3x"
 CONFIG = f"COCO-InstanceSegmentation/{RECIPE}.yaml"

@@ -6,10 +6,10 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
-from benchsuite_plugins.models.image_input import ImageInput, shortest_edge_size
-from benchsuite_plugins.models.options import InputOptions
 
 from benchsuite.records import Image, ImageRecord
+from benchsuite_plugins.models.image_input import ImageInput, shortest_edge_size
+from benchsuite_plugins.models.options import InputOptions
 
 CPU = torch.device("cpu")
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+
+from benchsuite.records import Image, ImageRecord
 from benchsuite_plugins.models.image_input import ImageInput
 from benchsuite_plugins.models.image_padding import PaddingOptions, make_padding
 from benchsuite_plugins.models.options import InputOptions
-
-from benchsuite.records import Image, ImageRecord
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchsuite_plugins.models import keypoint_decoder
-from benchsuite_plugins.models.keypoint_decoder import decode_keypoints
 from torch import Tensor
 from torch.nn import functional as F
+
+from benchsuite_plugins.models import keypoint_decoder
+from benchsuite_plugins.models.keypoint_decoder import decode_keypoints
 
 
 def heat_maps(boxes: int, keypoints: int, side: int = 56) -> Tensor:

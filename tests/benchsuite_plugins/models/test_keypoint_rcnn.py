@@ -4,10 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import benchsuite_plugins
 import numpy as np
 import pytest
 import torch
+
+import benchsuite_plugins
+from benchsuite.errors import UsageError
+from benchsuite.protocols import ModelRequest, StagedModel
+from benchsuite.records import Image
+from benchsuite.specs import Category, KeypointLayout, load
 from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
 from benchsuite_plugins.models.instances import Detections
 from benchsuite_plugins.models.keypoint_head import KeypointHead, KeypointHeadOptions
@@ -21,11 +26,6 @@ from benchsuite_plugins.models.options import (
     RPNOptions,
 )
 from benchsuite_plugins.models.postprocess import detections_to_predictions
-
-from benchsuite.errors import UsageError
-from benchsuite.protocols import ModelRequest, StagedModel
-from benchsuite.records import Image
-from benchsuite.specs import Category, KeypointLayout, load
 
 MakeImage = Callable[[int, int], Image]
 StateDict = Callable[[str], tuple[dict[str, list[int]], set[str]]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from benchsuite_plugins.models.keypoint_targets import keypoint_cells, keypoint_loss
 
 BOX = torch.tensor([[10.0, 20.0, 18.0, 36.0]])  # 8 x 16: a cell of 4 x 4 is 2 x 4 pixels.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from benchsuite_plugins.models.loss_normalizer import LossNormalizer
 
 

@@ -5,19 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import benchsuite_plugins
 import numpy as np
 import pytest
 import torch
-from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, create
-from benchsuite_plugins.models.options import ROIHeadsOptions
 from pycocotools import mask as coco_mask
 
+import benchsuite_plugins
 from benchsuite.errors import InputError, UsageError
 from benchsuite.options import parse_overrides, read_options
 from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel
 from benchsuite.records import Image, Prediction
 from benchsuite.specs import Category, load
+from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, create
+from benchsuite_plugins.models.options import ROIHeadsOptions
 
 MakeImage = Callable[[int, int], Image]
 

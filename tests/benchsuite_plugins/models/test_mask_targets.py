@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from benchsuite_kernels.columns import rle
-from benchsuite_plugins.models.mask_head import mask_loss
-from benchsuite_plugins.models.mask_targets import mask_targets
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch.nn import functional as F
@@ -15,6 +12,9 @@ from torchvision.ops import roi_align
 
 from benchsuite.records import RLE
 from benchsuite.targets import Target, TargetMask
+from benchsuite_kernels.columns import rle
+from benchsuite_plugins.models.mask_head import mask_loss
+from benchsuite_plugins.models.mask_targets import mask_targets
 
 SQUARE = [[10.0, 20, 30, 20, 30, 40, 10, 40]]
 TRIANGLE = [[12.3, 5.1, 37.9, 11.2, 20.4, 33.3], [2.0, 2.0, 9.5, 2.5, 3.0, 8.0]]

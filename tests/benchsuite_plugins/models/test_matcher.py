@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchsuite_plugins.models.match_anchors import match_anchors
-from benchsuite_plugins.models.matcher import Matcher
-from benchsuite_plugins.models.pairwise_iou import pairwise_iou
-from benchsuite_plugins.models.target_batch import collate_targets
 from torchvision.models.detection._utils import Matcher as TorchvisionMatcher
 from torchvision.ops import box_iou
 
 from benchsuite.errors import ContractError, UsageError
 from benchsuite.targets import Target
+from benchsuite_plugins.models.match_anchors import match_anchors
+from benchsuite_plugins.models.matcher import Matcher
+from benchsuite_plugins.models.pairwise_iou import pairwise_iou
+from benchsuite_plugins.models.target_batch import collate_targets
 
 RPN = Matcher((0.3, 0.7), (0, -1, 1), low_quality_matches=True)
 

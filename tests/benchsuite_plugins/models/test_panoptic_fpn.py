@@ -4,10 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import benchsuite_plugins
 import numpy as np
 import pytest
 import torch
+
+import benchsuite_plugins
+from benchsuite.errors import UsageError
+from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel
+from benchsuite.records import Image
+from benchsuite.specs import Category, load
 from benchsuite_plugins.models.options import (
     BoxHeadOptions,
     FPNOptions,
@@ -20,11 +25,6 @@ from benchsuite_plugins.models.options import (
 from benchsuite_plugins.models.panoptic_fpn import PanopticFPNOptions, build, create
 from benchsuite_plugins.models.panoptic_merge import PanopticOptions
 from benchsuite_plugins.models.semantic_head import SemanticHeadOptions
-
-from benchsuite.errors import UsageError
-from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel
-from benchsuite.records import Image
-from benchsuite.specs import Category, load
 
 MakeImage = Callable[[int, int], Image]
 StateDict = Callable[[str], tuple[dict[str, list[int]], set[str]]]

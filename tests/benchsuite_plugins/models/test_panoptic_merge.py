@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from benchsuite_plugins.models.panoptic_merge import PanopticOptions, merge_panoptic
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from benchsuite.records import RLE, PanopticMap, Prediction
+from benchsuite_plugins.models.panoptic_merge import PanopticOptions, merge_panoptic
 
 Mask = NDArray[np.uint8]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
+
 from benchsuite_plugins.models.backbones.options import ViTOptions
 from benchsuite_plugins.models.backbones.vit import ViT
 from benchsuite_plugins.models.parameter_groups import group_parameters
-from torch import nn
 
 
 @pytest.fixture

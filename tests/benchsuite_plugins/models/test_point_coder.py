@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+
 from benchsuite_plugins.models.point_coder import PointCoder
 
 SQUARE = torch.tensor([4.0, 12.0, 12.0, 20.0])  # around (8, 16), of side 8

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import torch
+from pycocotools import mask as coco_mask
+
 from benchsuite_plugins.models.instances import Detections
 from benchsuite_plugins.models.postprocess import detections_to_predictions
-from pycocotools import mask as coco_mask
 
 
 def detections(boxes: list[list[float]], images: list[int], masks: bool = True) -> Detections:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from benchsuite_plugins.models.options import InputOptions, ResNetOptions
-from benchsuite_plugins.models.proposal_network_c4 import ProposalNetworkC4Options, create
 
 from benchsuite.protocols import ModelRequest
 from benchsuite.records import Image
 from benchsuite.specs import Category
+from benchsuite_plugins.models.options import InputOptions, ResNetOptions
+from benchsuite_plugins.models.proposal_network_c4 import ProposalNetworkC4Options, create
 
 NARROW = ProposalNetworkC4Options(
     input=InputOptions(min_size_test=64, max_size_test=128),

@@ -6,6 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchsuite.errors import ContractError
+from benchsuite.targets import Target
 from benchsuite_plugins.losses.iou_losses import giou_loss
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.fast_rcnn_losses import FastRCNNLosses
@@ -20,11 +25,6 @@ from benchsuite_plugins.models.training_options import (
     ROIHeadsTrainingOptions,
     RPNTrainingOptions,
 )
-from torch import Tensor
-from torch.nn import functional as F
-
-from benchsuite.errors import ContractError
-from benchsuite.targets import Target
 
 CODER = BoxCoder((1, 1, 1, 1))
 ANCHORS = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 5], [20, 20, 30, 30], [40, 0, 50, 10]])

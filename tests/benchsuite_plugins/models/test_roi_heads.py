@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 
 import torch
+from torchvision.ops import batched_nms
+
 from benchsuite_plugins.models.box_head import (
     BoxHead,
     BoxPredictor,
@@ -12,7 +14,6 @@ from benchsuite_plugins.models.box_head import (
 from benchsuite_plugins.models.mask_head import MaskHead, mask_probabilities
 from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
 from benchsuite_plugins.models.roi_pooler import assign_levels
-from torchvision.ops import batched_nms
 
 
 def square(side: float) -> list[float]:

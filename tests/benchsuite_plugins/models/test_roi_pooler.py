@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torchvision.ops import roi_align
+
 from benchsuite_plugins.models.options import BoxHeadOptions, PoolerType
 from benchsuite_plugins.models.roi_pooler import make_pooler
-from torchvision.ops import roi_align
 
 BOXES = torch.tensor(
     [

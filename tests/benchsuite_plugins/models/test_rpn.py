@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchsuite_plugins.models.box_coder import BoxCoder
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
-from benchsuite_plugins.models.options import AnchorOptions, RPNOptions
-from benchsuite_plugins.models.rpn import RegionProposalNetwork, RPNHead, select_proposals
 from torch import Tensor
 from torchvision.ops import batched_nms
 
 from benchsuite.errors import UsageError
+from benchsuite_plugins.models.box_coder import BoxCoder
+from benchsuite_plugins.models.flatten_anchors import flatten_anchors
+from benchsuite_plugins.models.options import AnchorOptions, RPNOptions
+from benchsuite_plugins.models.rpn import RegionProposalNetwork, RPNHead, select_proposals
 
 CODER = BoxCoder((1, 1, 1, 1))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from benchsuite_plugins.models.sampler import sample_candidates
 
 

@@ -3,20 +3,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import benchsuite_plugins
 import numpy as np
 import pytest
 import torch
-from benchsuite_plugins.models.options import FPNOptions, InputOptions, ResNetOptions
-from benchsuite_plugins.models.semantic_fpn import SemanticFPNOptions, build, create
-from benchsuite_plugins.models.semantic_head import SemanticFPNHead, SemanticHeadOptions
 from torch import nn
 
+import benchsuite_plugins
 from benchsuite.errors import UsageError
 from benchsuite.options import read_options
 from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel
 from benchsuite.records import Image
 from benchsuite.specs import Category, load
+from benchsuite_plugins.models.options import FPNOptions, InputOptions, ResNetOptions
+from benchsuite_plugins.models.semantic_fpn import SemanticFPNOptions, build, create
+from benchsuite_plugins.models.semantic_head import SemanticFPNHead, SemanticHeadOptions
 
 MakeImage = Callable[[int, int], Image]
 StateDict = Callable[[str], tuple[dict[str, list[int]], set[str]]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
+
 from benchsuite_plugins.models import semantic_map
 from benchsuite_plugins.models.semantic_map import SemanticOutputs, best_class, semantic_maps
-from torch.nn import functional as F
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, build
 from benchsuite_plugins.models.options import (
     BoxHeadOptions,

@@ -9,10 +9,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import benchsuite_plugins
 import numpy as np
 import pytest
 import torch
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.image_list import ImageList
+from torchvision.ops.poolers import LevelMapper
+
+import benchsuite_plugins
+from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel, TrainableModel
+from benchsuite.records import Image
+from benchsuite.specs import Category, load
 from benchsuite_plugins.models.keypoint_head import KeypointHeadOptions
 from benchsuite_plugins.models.options import (
     AnchorOptions,
@@ -25,13 +32,6 @@ from benchsuite_plugins.models.torchvision_anchor_generator import TorchvisionAn
 from benchsuite_plugins.models.torchvision_input import TorchvisionInputOptions, scaled_size
 from benchsuite_plugins.models.torchvision_masks import expanded_boxes
 from benchsuite_plugins.models.torchvision_roi_levels import assign_torchvision_levels
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.image_list import ImageList
-from torchvision.ops.poolers import LevelMapper
-
-from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel, TrainableModel
-from benchsuite.records import Image
-from benchsuite.specs import Category, load
 
 MakeImage = Callable[[int, int], Image]
 

@@ -9,6 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pycocotools import mask as coco_mask
+from torch import nn
+from torchvision.models import detection
+from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+from torchvision.ops import FrozenBatchNorm2d
+
+from benchsuite.records import Image, Prediction
 from benchsuite_plugins.checkpoints import load_state
 from benchsuite_plugins.checkpoints.torchvision_names import from_torchvision
 from benchsuite_plugins.models import (
@@ -26,13 +33,6 @@ from benchsuite_plugins.models.options import (
     RPNOptions,
 )
 from benchsuite_plugins.models.torchvision_input import TorchvisionInputOptions
-from pycocotools import mask as coco_mask
-from torch import nn
-from torchvision.models import detection
-from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
-from torchvision.ops import FrozenBatchNorm2d
-
-from benchsuite.records import Image, Prediction
 
 MakeImage = Callable[[int, int], Image]
 

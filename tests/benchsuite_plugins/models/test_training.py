@@ -11,13 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, create
-from benchsuite_plugins.models.training_options import (
-    BoxHeadTrainingOptions,
-    BoxLossOptions,
-    ROIHeadsTrainingOptions,
-    RPNTrainingOptions,
-)
 
 from benchsuite.errors import ContractError, UsageError
 from benchsuite.plugins import registry
@@ -25,6 +18,13 @@ from benchsuite.protocols import ModelRequest, TrainableModel
 from benchsuite.records import Image
 from benchsuite.specs import LossSpec
 from benchsuite.targets import Target
+from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, create
+from benchsuite_plugins.models.training_options import (
+    BoxHeadTrainingOptions,
+    BoxLossOptions,
+    ROIHeadsTrainingOptions,
+    RPNTrainingOptions,
+)
 
 MakeImage = Callable[[int, int], Image]
 

@@ -11,6 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
+from benchsuite.protocols import ModelRequest, StagedModel, TrainableModel
+from benchsuite.records import Image
+from benchsuite.specs import Category
+from benchsuite.targets import Target
 from benchsuite_plugins.models.backbones.options import (
     MViTOptions,
     RegNetOptions,
@@ -32,12 +38,6 @@ from benchsuite_plugins.models.swin_cascade_mask_rcnn import SwinCascadeMaskRCNN
 from benchsuite_plugins.models.training_options import BoxHeadTrainingOptions, ClassLossOptions
 from benchsuite_plugins.models.vitdet_cascade_mask_rcnn import ViTDetCascadeMaskRCNNOptions
 from benchsuite_plugins.models.vitdet_mask_rcnn import ViTDetMaskRCNNOptions
-from torch import Tensor, nn
-
-from benchsuite.protocols import ModelRequest, StagedModel, TrainableModel
-from benchsuite.records import Image
-from benchsuite.specs import Category
-from benchsuite.targets import Target
 
 MakeImage = Callable[[int, int], Image]
 

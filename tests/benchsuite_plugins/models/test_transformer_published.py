@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from benchsuite_plugins.models.backbones.options import (
     MViTOptions,
     RegNetOptions,

@@ -10,6 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+from benchsuite.errors import UsageError
+from benchsuite.protocols import ModelRequest, StagedModel, TrainableModel
+from benchsuite.records import Image
+from benchsuite.specs import Category
+from benchsuite.targets import Target
 from benchsuite_plugins.models.cascade_heads import CascadeOptions
 from benchsuite_plugins.models.cascade_mask_rcnn import CascadeMaskRCNNOptions
 from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
@@ -27,12 +33,6 @@ from benchsuite_plugins.models.options import (
     ROIHeadsOptions,
 )
 from benchsuite_plugins.models.proposal_network import ProposalNetworkOptions
-
-from benchsuite.errors import UsageError
-from benchsuite.protocols import ModelRequest, StagedModel, TrainableModel
-from benchsuite.records import Image
-from benchsuite.specs import Category
-from benchsuite.targets import Target
 
 MakeImage = Callable[[int, int], Image]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from benchsuite_plugins.models.cascade_mask_rcnn import CascadeMaskRCNNOptions
 from benchsuite_plugins.models.faster_rcnn import FasterRCNNOptions
 from benchsuite_plugins.models.faster_rcnn_c4 import FasterRCNNC4Options

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from benchsuite_kernels.columns import rle_reference
 from numpy.typing import NDArray
 
+from benchsuite_kernels.columns import rle_reference
 from benchsuite_plugins.datasets.shapes.categories import (
     CATEGORIES,
     KEYPOINT_CATEGORIES,

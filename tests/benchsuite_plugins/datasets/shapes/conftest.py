@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from benchsuite_plugins.datasets.shapes.cache import cached_split
 from benchsuite_plugins.datasets.shapes.options import ShapesOptions
 

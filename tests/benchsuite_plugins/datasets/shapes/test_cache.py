@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from benchsuite.errors import BenchsuiteError
 from benchsuite_plugins.datasets.shapes.cache import cached_split, find_damage, split_folder
 from benchsuite_plugins.datasets.shapes.options import ShapesOptions
 from benchsuite_plugins.datasets.shapes.split import write_split
-
-from benchsuite.errors import BenchsuiteError
 
 FEW = ShapesOptions(count=3, size=64)
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchsuite_plugins.datasets.shapes import CATEGORIES, KEYPOINTS
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+
+from benchsuite_plugins.datasets.shapes import CATEGORIES, KEYPOINTS
 
 # pycocotools' compiled part is older than NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from benchsuite_plugins.datasets.shapes.__main__ import main
 from benchsuite_plugins.datasets.shapes.cache import find_damage
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchsuite_plugins import benchsuite_datasets
-from benchsuite_plugins.datasets.shapes import CATEGORIES, KEYPOINTS, ShapesOptions, open_shapes
 from PIL import Image
 
 from benchsuite.protocols import Dataset, DatasetRequest
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import load
+from benchsuite_plugins import benchsuite_datasets
+from benchsuite_plugins.datasets.shapes import CATEGORIES, KEYPOINTS, ShapesOptions, open_shapes
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import benchsuite_kernels
-import benchsuite_plugins
 import pytest
-from benchsuite_plugins.datasets.shapes.options import ShapesOptions
-from benchsuite_plugins.datasets.shapes.split import GENERATOR, Hashes, split_hashes
 
 import benchsuite
+import benchsuite_kernels
+import benchsuite_plugins
+from benchsuite_plugins.datasets.shapes.options import ShapesOptions
+from benchsuite_plugins.datasets.shapes.split import GENERATOR, Hashes, split_hashes
 
 EXPECTED_GENERATOR = "1"
 VAL = Hashes(
@@ -52,8 +52,9 @@ def test_a_seed_a_size_and_a_split_are_other_pictures() -> None:
 
 
 def test_the_first_images_do_not_depend_on_the_count(tmp_path: Path, val: Path) -> None:
-    from benchsuite_plugins.datasets.shapes.split import write_split
     from PIL import Image
+
+    from benchsuite_plugins.datasets.shapes.split import write_split
 
     write_split(tmp_path, ShapesOptions(count=2), "val", lambda _: None)
     for path in sorted((tmp_path / "images").iterdir()):

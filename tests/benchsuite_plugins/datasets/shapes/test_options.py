@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchsuite_plugins.datasets.shapes import ShapesOptions, open_shapes
 
 from benchsuite.errors import UsageError
 from benchsuite.options import read_options
 from benchsuite.protocols import DatasetRequest
+from benchsuite_plugins.datasets.shapes import ShapesOptions, open_shapes
 
 
 @pytest.mark.parametrize(

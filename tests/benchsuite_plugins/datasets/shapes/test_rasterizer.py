@@ -4,6 +4,8 @@ from math import pi
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from benchsuite_plugins.datasets.shapes.polygons import ellipse, rectangle, star
 from benchsuite_plugins.datasets.shapes.rasterizer import (
     SUBPIXEL,
@@ -13,7 +15,6 @@ from benchsuite_plugins.datasets.shapes.rasterizer import (
     paint,
     render,
 )
-from numpy.typing import NDArray
 
 FULL = 256
 

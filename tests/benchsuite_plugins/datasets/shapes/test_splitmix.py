@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from benchsuite_plugins.datasets.shapes.splitmix import SplitMix64
 
 # The first outputs of the published generator for the seed 0 (Vigna's splitmix64.c).

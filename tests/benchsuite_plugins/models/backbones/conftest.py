@@ -13,6 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
 from benchsuite_plugins.models.backbones.mvit import MViT
 from benchsuite_plugins.models.backbones.options import (
     MViTOptions,
@@ -27,9 +31,6 @@ from benchsuite_plugins.models.backbones.swin import SwinTransformer
 from benchsuite_plugins.models.backbones.vit import ViT
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.options import FPNOptions, NormName
-from numpy.typing import NDArray
-from PIL import Image
-from torch import Tensor, nn
 
 Shapes = list[tuple[str, list[int]]]
 

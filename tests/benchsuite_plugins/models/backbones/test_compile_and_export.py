@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
+
 from benchsuite_plugins.models.backbones.mvit import MViT
 from benchsuite_plugins.models.backbones.options import (
     MViTOptions,
@@ -19,7 +21,6 @@ from benchsuite_plugins.models.backbones.simple_feature_pyramid import SimpleFea
 from benchsuite_plugins.models.backbones.swin import SwinTransformer
 from benchsuite_plugins.models.backbones.vit import ViT
 from benchsuite_plugins.models.fpn import LastLevelMaxPool
-from torch import nn
 
 
 def simple_feature_pyramid() -> SimpleFeaturePyramid:

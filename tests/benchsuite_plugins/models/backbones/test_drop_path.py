@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from benchsuite_plugins.models.backbones.drop_path import DropPath, drop_path_rates
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from benchsuite_plugins.models.backbones.mvit import Block, MViT
-from benchsuite_plugins.models.backbones.options import MViTOptions
 from torch import nn
 
 from benchsuite.errors import UsageError
+from benchsuite_plugins.models.backbones.mvit import Block, MViT
+from benchsuite_plugins.models.backbones.options import MViTOptions
 
 SMALL = MViTOptions(
     img_size=64,

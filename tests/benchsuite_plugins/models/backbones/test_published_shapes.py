@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
 from benchsuite_plugins.models.backbones.mvit import MViT
 from benchsuite_plugins.models.backbones.options import (
     MViTOptions,
@@ -20,7 +22,6 @@ from benchsuite_plugins.models.backbones.swin import SwinTransformer
 from benchsuite_plugins.models.backbones.vit import ViT
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.options import FPNOptions, NormName
-from torch import nn
 
 VIT_L = ViTOptions(embed_dim=1024, depth=24, num_heads=16, global_block_indexes=(5, 11, 17, 23))
 VIT_H = ViTOptions(embed_dim=1280, depth=32, num_heads=16, global_block_indexes=(7, 15, 23, 31))

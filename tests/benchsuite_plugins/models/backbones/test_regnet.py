@@ -5,12 +5,12 @@ from math import sqrt
 
 import pytest
 import torch
-from benchsuite_plugins.models.backbones.options import RegNetOptions
-from benchsuite_plugins.models.backbones.regnet import RegNet, SqueezeExcitation, stage_widths
-from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d
 from torch import nn
 
 from benchsuite.errors import UsageError
+from benchsuite_plugins.models.backbones.options import RegNetOptions
+from benchsuite_plugins.models.backbones.regnet import RegNet, SqueezeExcitation, stage_widths
+from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d
 
 REGNET_Y = RegNetOptions(depth=22, w_a=31.41, w_m=2.24, group_width=64, se_ratio=0.25)
 SMALL = RegNetOptions(8, 10, 12.0, 16, 2.2, 16, se_ratio=0.25, norm="BN")

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from benchsuite_plugins.models.backbones.relative_position import attend
 from torch import Tensor
+
+from benchsuite_plugins.models.backbones.relative_position import attend
 
 
 def distance(query: int, key: int, queries: int, keys: int) -> int:

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
+
+from benchsuite.errors import UsageError
 from benchsuite_plugins.models.backbones.options import SwinOptions
 from benchsuite_plugins.models.backbones.swin import (
     PatchMerging,
@@ -11,9 +14,6 @@ from benchsuite_plugins.models.backbones.swin import (
     region_bias,
     relative_position_index,
 )
-from torch import nn
-
-from benchsuite.errors import UsageError
 
 SMALL = SwinOptions(embed_dim=8, depths=(2, 2), num_heads=(1, 2), drop_path_rate=0.0)
 

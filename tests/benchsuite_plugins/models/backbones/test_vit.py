@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
+
+from benchsuite.errors import UsageError
 from benchsuite_plugins.models.backbones.options import SimpleFeaturePyramidOptions, ViTOptions
 from benchsuite_plugins.models.backbones.simple_feature_pyramid import SimpleFeaturePyramid
 from benchsuite_plugins.models.backbones.vit import ViT
 from benchsuite_plugins.models.fpn import LastLevelMaxPool
-from torch import nn
-
-from benchsuite.errors import UsageError
 
 SMALL = ViTOptions(
     img_size=128,

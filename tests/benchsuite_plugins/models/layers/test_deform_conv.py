@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import torch
+from torch.nn import functional as F
+
 from benchsuite_plugins.models.deformable_bottleneck import DeformableBottleneckBlock
 from benchsuite_plugins.models.layers.deform_conv import DeformConv2d
-from torch.nn import functional as F
 
 POINTS = 9
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+
 from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
 
 
