@@ -103,7 +103,6 @@ TRAINING = frozenset(
 
 BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
     "resnet.deform_modulated": (False,),
-    "resnet.deform_num_groups": (1,),
     "fpn.extra_levels": ("p6 = subsampled p5",),
     "RetinaNet: fpn.extra_levels": ("p6,p7 from res5 (strided convs)",),
     "FCOS: fpn.extra_levels": ("p6,p7 strided convs, p6 from p5 (not from res5)",),

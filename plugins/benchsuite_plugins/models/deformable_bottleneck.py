@@ -7,24 +7,45 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from benchsuite.errors import UsageError
 from benchsuite_plugins.models.bottleneck import BottleneckBlock
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.deform_conv import DeformConv2d
 
 
 class DeformableBottleneckBlock(BottleneckBlock):
-    """``conv2_offset`` says where ``conv2`` reads; at first it moves nothing."""
+    """``conv2_offset`` says where ``conv2`` reads; at first it moves nothing.
+
+    Args:
+        deform_num_groups: into how many groups the channels that ``conv2`` sees fall, each with
+            offsets of its own.
+        rest: as ``BottleneckBlock`` takes them.
+
+    Raises:
+        UsageError: the channels cannot be split so.
+    """
 
     middle_convolution: ClassVar[type[Conv2d]] = DeformConv2d
 
     def __init__(
-        self, in_channels: int, out_channels: int, bottleneck_channels: int, **rest: Any
+        self,
+        in_channels: int,
+        out_channels: int,
+        bottleneck_channels: int,
+        *,
+        deform_num_groups: int = 1,
+        **rest: Any,
     ) -> None:
+        if deform_num_groups < 1 or bottleneck_channels % deform_num_groups:
+            raise UsageError(
+                f"resnet.deform_num_groups is {deform_num_groups}: it must divide the "
+                f"{bottleneck_channels} channels of every deformable convolution"
+            )
         super().__init__(in_channels, out_channels, bottleneck_channels, **rest)
         height, width = self.conv2.kernel_size
         self.conv2_offset = nn.Conv2d(
             bottleneck_channels,
-            2 * height * width,
+            deform_num_groups * 2 * height * width,
             self.conv2.kernel_size,
             self.conv2.stride,
             self.conv2.padding,

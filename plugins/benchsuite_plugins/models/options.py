@@ -53,6 +53,8 @@ class ResNetOptions:
             weights), or the 3x3 one (torchvision, ResNeXt).
         deform_on_per_stage: whether the 3x3 convolutions of res2, res3, res4 and res5 are
             deformable ones (without modulation).
+        deform_num_groups: into how many groups the channels of a deformable convolution's input
+            fall, each with offsets of its own.
         res5_dilation: 2 keeps res5 at stride 16 and dilates its 3x3 convolutions.
         freeze_at: how many of stem, res2, res3, ... do not train; statistics over a batch are
             constants there.
@@ -67,6 +69,7 @@ class ResNetOptions:
     stride_in_1x1: bool = True
     res5_dilation: Literal[1, 2] = 1
     deform_on_per_stage: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    deform_num_groups: int = 1
     out_features: tuple[str, ...] = ("res2", "res3", "res4", "res5")
     freeze_at: Literal[0, 1, 2, 3, 4, 5] = 2
 

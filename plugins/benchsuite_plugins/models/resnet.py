@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -40,12 +43,12 @@ def make_stage(stage: str, options: ResNetOptions) -> nn.Sequential:
     in_channels = out_channels // 2 if index else options.stem_out_channels
     dilation = options.res5_dilation if stage == "res5" else 1
     first_stride = 1 if index == 0 or dilation > 1 else 2
-    block_type = (
-        DeformableBottleneckBlock if options.deform_on_per_stage[index] else BottleneckBlock
-    )
+    make_block: Callable[..., BottleneckBlock] = BottleneckBlock
+    if options.deform_on_per_stage[index]:
+        make_block = partial(DeformableBottleneckBlock, deform_num_groups=options.deform_num_groups)
     return nn.Sequential(
         *(
-            block_type(
+            make_block(
                 out_channels if block else in_channels,
                 out_channels,
                 options.num_groups * options.width_per_group * 2**index,

@@ -17,8 +17,8 @@ class DeformConv2d(Conv2d):
 
         Args:
             x: (N, C, H, W).
-            offset: (N, 2 * K * K, H', W'): dy and dx in cells of ``x``, for each point of the
-                kernel, row by row.
+            offset: (N, G * 2 * K * K, H', W'): dy and dx in cells of ``x``, for each point of the
+                kernel, row by row; for each of G equal groups of channels, one after the other.
 
         Returns:
             (N, out_channels, H', W').

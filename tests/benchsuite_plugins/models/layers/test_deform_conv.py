@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional as F
 
+from benchsuite.errors import UsageError
 from benchsuite_plugins.models.deformable_bottleneck import DeformableBottleneckBlock
 from benchsuite_plugins.models.layers.deform_conv import DeformConv2d
 
@@ -83,3 +85,26 @@ def test_coordinates_are_not_rounded_to_half_precision() -> None:
         half = conv(x.bfloat16(), offset.bfloat16())
     assert half.dtype == torch.bfloat16
     torch.testing.assert_close(half.float(), x)
+
+
+def test_each_group_of_channels_moves_on_its_own() -> None:
+    conv = DeformConv2d(4, 2, 1, bias=False)
+    with torch.no_grad():
+        conv.weight.zero_()
+        conv.weight[0, :2], conv.weight[1, 2:] = 1, 1
+    x = random(1, 4, 6, 6)
+    offset = torch.zeros((1, 2 * 2, 6, 6))
+    offset[:, 2] = 1  # The second group reads one row down.
+    first, second = conv(x, offset)[0]
+    torch.testing.assert_close(first, x[0, :2].sum(dim=0))
+    torch.testing.assert_close(second, F.pad(x[0, 2:].sum(dim=0), (0, 0, 0, 1))[1:])
+
+
+@pytest.mark.parametrize("groups", [0, 3])
+def test_groups_divide_the_channels(groups: int) -> None:
+    rest = {"stride": 1, "stride_in_1x1": True, "num_groups": 1, "dilation": 1, "norm": "FrozenBN"}
+    with pytest.raises(UsageError, match="deform_num_groups"):
+        DeformableBottleneckBlock(8, 16, 4, deform_num_groups=groups, **rest)
+    block = DeformableBottleneckBlock(8, 16, 4, deform_num_groups=2, **rest)
+    assert block.conv2_offset.out_channels == 2 * 2 * POINTS
+    assert block(random(1, 8, 5, 5)).shape == (1, 16, 5, 5)
