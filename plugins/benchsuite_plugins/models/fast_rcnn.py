@@ -99,7 +99,7 @@ class FastRCNN(Detector, Trainable):
         proposals = collate_proposals(
             [each.boxes for each in given],
             [each.logits for each in given],
-            batch.sizes / batch.original_sizes,
+            batch.sizes.cpu().double() / batch.original_sizes.cpu().double(),
             batch.sizes,
             self.options.topk_test,
         )
@@ -126,7 +126,7 @@ class FastRCNN(Detector, Trainable):
         proposals = collate_proposals(
             [target.proposals for target in targets],
             [np.zeros(len(target.proposals), np.float32) for target in targets],
-            torch.ones_like(batch.sizes),
+            torch.ones((len(targets), 2), dtype=torch.float64),
             batch.sizes,
             self.options.training.topk,
         )

@@ -71,16 +71,19 @@ def collate_proposals(
     Args:
         boxes: a (P, 4) an image, xyxy, best first.
         logits: a (P,) an image.
-        scales: (N, 2), what y and x are multiplied by to be pixels of the resized image.
+        scales: (N, 2) float64 in host memory, what y and x are multiplied by to be pixels of the
+            resized image.
         sizes: (N, 2), height and width of each image before padding.
         limit: at most so many stay of an image.
     """
     device = sizes.device
     counts = torch.tensor([len(own) for own in boxes])
-    image_index = torch.arange(len(boxes)).repeat_interleave(counts).to(device)
-    flat = torch.from_numpy(np.concatenate([np.zeros((0, 4), np.float32), *boxes])).to(device)
+    image_index = torch.arange(len(boxes)).repeat_interleave(counts)
+    flat = torch.from_numpy(np.concatenate([np.zeros((0, 4), np.float32), *boxes]))
+    # In double precision, as the reference does.
+    resized = (flat * scales.flip(1).repeat(1, 2)[image_index]).float().to(device)
+    image_index = image_index.to(device)
     ratings = torch.from_numpy(np.concatenate([np.zeros(0, np.float32), *logits])).to(device)
-    resized = flat * scales.flip(1).repeat(1, 2)[image_index]
     clipped = clip_boxes(resized, sizes[image_index])
     rows = larger_than(clipped, 0).nonzero().squeeze(1)
     rows = rows[first_per_image(image_index[rows], len(boxes), limit)]
