@@ -107,6 +107,17 @@ def test_numbers_that_mean_little_say_so_loudly(
     assert page.text.count(marked) >= 2, "beside the number too, where a picture is cut from"
 
 
+def test_a_banner_is_not_said_again_as_a_warning(
+    run_tables: Callable[..., Tables], read_page: Callable[..., Any]
+) -> None:
+    warnings = ["random weights, the numbers mean nothing", "partial, not comparable: 5", "other"]
+    tables = run_tables(
+        "m", recipe="m", tasks={"bbox": 0.1}, weights_random=True, partial=True, warnings=warnings
+    )
+    shown = [e for e in read_page(page_of(tables)).tagged("div") if "banner" in e.get("class", "")]
+    assert len(shown) == 3
+
+
 def test_one_file_that_needs_nothing_else(usual: Tables, read_page: Callable[..., Any]) -> None:
     html = page_of(usual)
     page = read_page(html)
