@@ -59,7 +59,8 @@ def _remedy(plan: RunPlan) -> str:
         for recipe in plugins.registry().recipes.values()
         if recipe.model == plan.model.spec.name and recipe.weights_url
     ]
-    names = [each.name for each in trained if each.default] or [each.name for each in trained]
+    chosen = [each for each in trained if each.default] or trained
+    names = [f"{each.name} of {each.dataset}" for each in chosen]
     known = f", or {_some(names, 3)}" if names else ""
     return f"give trained ones with --weights (a file, a URL{known})"
 
