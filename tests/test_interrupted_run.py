@@ -14,10 +14,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-IMAGES = 14
+IMAGES = 30
 ARGS = [
     "run", "--model", "mask_rcnn", "--dataset", "shapes", "--threads", "1", "--json",
     "--warmup", "0", f"dataset.count={IMAGES}", "model.roi_heads.score_thresh_test=0.02",
+    # Large enough that no machine is done before it is interrupted.
+    "model.input.min_size_test=320", "model.input.max_size_test=512",
 ]  # fmt: skip
 
 
@@ -51,11 +53,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(environment, tmp_path):
     deadline = time.monotonic() + 120
     while not list((tmp_path / "broken").glob(".work/*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(0.6)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    done = re.search(r"interrupted after (\d+) of 14 images.*--resume", err)
+    done = re.search(r"interrupted after (\d+) of 30 images.*--resume", err)
     assert done, err
     assert int(done[1]) < IMAGES
     assert not list((tmp_path / "broken").glob("runs/*.parquet"))
