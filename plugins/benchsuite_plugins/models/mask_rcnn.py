@@ -7,6 +7,7 @@ from typing import Protocol
 
 from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.detector import create_detector
+from benchsuite_plugins.models.faster_rcnn import FasterRCNNSections
 from benchsuite_plugins.models.features import Backbone
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.generalized_rcnn import GeneralizedRCNN
@@ -40,17 +41,9 @@ class MaskRCNNOptions:
     mask_head: MaskHeadOptions = field(default_factory=MaskHeadOptions)
 
 
-class MaskRCNNSections(Protocol):
+class MaskRCNNSections(FasterRCNNSections, Protocol):
     """What the options of every Mask R-CNN hold, whatever its backbone."""
 
-    @property
-    def anchors(self) -> AnchorOptions: ...
-    @property
-    def rpn(self) -> RPNOptions: ...
-    @property
-    def roi_heads(self) -> ROIHeadsOptions: ...
-    @property
-    def box_head(self) -> BoxHeadOptions: ...
     @property
     def mask_head(self) -> MaskHeadOptions: ...
 
