@@ -18,13 +18,17 @@ The version is ``(major, minor)``.
 
 History
 -------
+* (1, 2): a metric may take options, name its official scorer and evaluate many weightings at once
+  (``MetricSpec.options``, ``MetricSpec.official``, ``ResampledMetric``); categories may have a
+  frequency; rotated boxes, difficult objects, image attributes, federated annotation and maps given
+  as files have columns; label formats are plugins (``FormatSpec``).
 * (1, 1): models may train (``TrainableModel``, ``ParameterGroup``, ``Target``), and a
   loss states what it compares (``LossSpec.compares``).
 """
 
 from __future__ import annotations
 
-CONTRACT_VERSION: tuple[int, int] = (1, 1)
+CONTRACT_VERSION: tuple[int, int] = (1, 2)
 
 
 def accepts(wanted: tuple[int, int]) -> bool:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from benchsuite.specs import Category, KeypointLayout
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
     from torch import Tensor
     from torch.nn import Parameter
 
@@ -244,6 +246,9 @@ class Metric(Protocol):
     alone: intervals, shards, slices and comparisons call only that, with a weight an image
     (``image_id`` to a non-negative number; an image that is not named counts 0) or none at all.
 
+    Tables of disjoint sets of images may be concatenated, in any order: the values of the whole are
+    to the bit those of one table that was made at once.
+
     ``evaluator`` names the implementation and its version; it is part of a result's identity.
     """
 
@@ -253,3 +258,26 @@ class Metric(Protocol):
     def accumulate(
         self, matches: pa.Table, image_weights: Mapping[int, float] | None = None
     ) -> Scores: ...
+
+
+@runtime_checkable
+class ResampledMetric(Protocol):
+    """A metric that evaluates many weightings of the images faster than one after the other.
+
+    ``resample`` is given ``image_ids``, (I,) int64, and ``weights``, (R, I) float64, and returns
+    (R,) float64 for each name of ``Scores.metrics``: to the bit what ``accumulate`` returns for each
+    row of weights.
+    """
+
+    def resample(
+        self, matches: pa.Table, image_ids: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> Mapping[str, NDArray[np.float64]]: ...
+
+
+@runtime_checkable
+class OfficialScorer(Protocol):
+    """A protocol's official scorer: what the metric's numbers are held against."""
+
+    @property
+    def evaluator(self) -> str: ...
+    def score(self, truth: Truth, predictions: Predictions) -> Scores: ...

@@ -5,11 +5,14 @@ Conventions, the same in every table:
 * ``image_id``, ``category_id`` and ``annotation_id`` are the ids of the dataset's own files.
 * ``bbox`` is ``(x, y, width, height)`` in absolute pixels, float64: what COCO files hold, to the
   bit. (A model's ``xyxy`` boxes are converted once, by ``benchsuite.predictions.to_columns``.)
+* ``rotated_box`` is ``(centre x, centre y, width, height, angle)``: absolute pixels and degrees,
+  counter-clockwise positive with y pointing down, as in Detectron2.
 * masks are COCO compressed RLE: ``counts`` bytes, with the image's height and width as ``size``.
 * keypoints are flat ``x1, y1, v1, x2, ...`` as in COCO files.
 * maps are PNG bytes: panoptic maps hold the segment number as ``R + 256 G + 65536 B``, semantic
   maps the category id in 8 or 16 bits, 0 for no category. ``benchsuite.predictions.label_maps``
-  writes both.
+  writes both. Where a map's ``..._png`` is null, the file named by ``..._path`` holds it; where that
+  is null too, there is none.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 BBOX = pa.list_(pa.float64(), 4)
+ROTATED_BOX = pa.list_(pa.float64(), 5)
 RLE_TYPE = pa.struct([("size", pa.list_(pa.int32(), 2)), ("counts", pa.binary())])
 SEGMENT = pa.struct(
     [
@@ -36,11 +40,24 @@ TRUTH_IMAGES = pa.schema(
         pa.field("width", pa.int32(), nullable=False),
         pa.field("height", pa.int32(), nullable=False),
         pa.field("semantic_png", pa.binary()),
+        pa.field("semantic_path", pa.string()),
         pa.field("panoptic_png", pa.binary()),
+        pa.field("panoptic_path", pa.string()),
         pa.field("segments", pa.list_(SEGMENT)),
+        pa.field("instance_png", pa.binary()),
+        pa.field("instance_path", pa.string()),
+        pa.field("negative_category_ids", pa.list_(pa.int64())),
+        pa.field("not_exhaustive_category_ids", pa.list_(pa.int64())),
+        pa.field("attributes", pa.string()),
     ]
 )
-"""Truth, one row an image, in evaluation order."""
+"""Truth, one row an image, in evaluation order.
+
+``negative_category_ids`` are categories known to be absent from the image,
+``not_exhaustive_category_ids`` those of which not every object is annotated (federated annotation,
+as in LVIS); null where every category was looked for. ``instance_png`` is a Cityscapes instance map
+(16 bits: label id, or label id * 1000 + number). ``attributes`` is a JSON object of what is known
+of the image, for slices (``{"weather": "rain"}``)."""
 
 TRUTH_INSTANCES = pa.schema(
     [
@@ -53,9 +70,12 @@ TRUTH_INSTANCES = pa.schema(
         pa.field("segmentation", RLE_TYPE),
         pa.field("keypoints", pa.list_(pa.float64())),
         pa.field("num_keypoints", pa.int32()),
+        pa.field("rotated_box", ROTATED_BOX),
+        pa.field("difficult", pa.bool_()),
     ]
 )
-"""Truth, one row an annotation, in file order."""
+"""Truth, one row an annotation, in file order. ``difficult``: Pascal VOC's objects that are neither
+to be found nor wrong to find; null counts as false."""
 
 PREDICTION_IMAGES = pa.schema(
     [
@@ -65,7 +85,9 @@ PREDICTION_IMAGES = pa.schema(
         pa.field("height", pa.int32(), nullable=False),
         pa.field("n_instances", pa.int32(), nullable=False),
         pa.field("semantic_png", pa.binary()),
+        pa.field("semantic_path", pa.string()),
         pa.field("panoptic_png", pa.binary()),
+        pa.field("panoptic_path", pa.string()),
         pa.field("segments", pa.list_(SEGMENT)),
     ]
 )
@@ -80,6 +102,7 @@ PREDICTION_INSTANCES = pa.schema(
         pa.field("bbox", BBOX),
         pa.field("segmentation", RLE_TYPE),
         pa.field("keypoints", pa.list_(pa.float64())),
+        pa.field("rotated_box", ROTATED_BOX),
         pa.field("extra", pa.string()),
     ]
 )

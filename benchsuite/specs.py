@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-TASKS = ("bbox", "segm", "keypoints", "semantic", "panoptic", "proposals")
+TASKS = ("bbox", "segm", "keypoints", "semantic", "panoptic", "proposals", "rotated")
 """The tasks the host knows how to carry through the corridor (a metric may score any of them)."""
 
 
@@ -25,12 +25,15 @@ class Category:
         name: its name; models and datasets are matched by it.
         isthing: False for stuff (regions without instances).
         supercategory: the group it belongs to, where there is one.
+        frequency: ``"r"``, ``"c"`` or ``"f"``: whether few, some or many images of the training set
+            hold it, where the dataset says so (LVIS).
     """
 
     id: int
     name: str
     isthing: bool = True
     supercategory: str = ""
+    frequency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +123,18 @@ class MetricSpec:
     Attributes:
         name: what ``--metric`` takes.
         task: which of ``TASKS`` it scores.
-        factory: import string of ``factory() -> Metric``.
+        factory: import string of ``factory() -> Metric``, or of ``factory(options) -> Metric`` where
+            the spec names ``options``.
         prefix: what its values are called after, as ``"<prefix>/<value>"``; default: the task.
         primary: the value a leaderboard is sorted by.
         higher_is_better: how it is sorted.
         summary: one line.
         licence: SPDX identifier of the metric's code.
+        options: import string of the dataclass that its options (``metric.key=value``) are read
+            into; ``None``: it takes none.
+        official: import string of a factory, called as ``factory`` is, of the protocol's official
+            scorer (a ``benchsuite.protocols.OfficialScorer``), for ``--scorer official`` and
+            ``--scorer both``; ``None``: there is none.
     """
 
     name: str
@@ -136,6 +145,8 @@ class MetricSpec:
     higher_is_better: bool = True
     summary: str = ""
     licence: str = ""
+    options: str | None = None
+    official: str | None = None
 
     @property
     def value_prefix(self) -> str:

@@ -27,7 +27,7 @@ OPERATORS = (
 )
 """Every operator, by the name that ``implementations`` and ``served`` use."""
 
-INTERFACE = 1
+INTERFACE = 2
 """Counts changes of the extension's functions; an extension built for another one is not used."""
 
 VARIABLE = "BENCHSUITE_KERNELS"

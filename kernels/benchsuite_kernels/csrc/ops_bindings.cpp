@@ -1,0 +1,95 @@
+#include "batched_nms.hpp"
+#include "bindings.hpp"
+#include "paste_masks.hpp"
+#include "roi_align.hpp"
+
+namespace benchsuite {
+namespace {
+
+void bound_roi_align(const std::vector<Array<float>>& features, bool channels_last,
+                     const Array<float>& boxes, const Array<int64_t>& batch_index,
+                     const Array<int64_t>& levels, const std::vector<double>& scales,
+                     int sampling_ratio, Array<float> output, int threads) {
+  if (features.empty() || features.size() != scales.size() || output.ndim() != 4)
+    throw py::value_error("levels, scales and output do not fit together");
+  const int64_t count = output.shape(0), channels = output.shape(1), bins = output.shape(2);
+  const int64_t images = features[0].ndim() == 4 ? features[0].shape(0) : 0;
+  RoiAlign task;
+  for (size_t i = 0; i < features.size(); ++i) {
+    const Array<float>& feature = features[i];
+    if (feature.ndim() != 4) throw py::value_error("features have four axes");
+    const int64_t height = feature.shape(channels_last ? 1 : 2);
+    const int64_t width = feature.shape(channels_last ? 2 : 3);
+    if (channels_last)
+      require(feature, "features", {images, height, width, channels});
+    else
+      require(feature, "features", {images, channels, height, width});
+    task.levels.push_back({feature.data(), height, width, static_cast<float>(scales[i])});
+  }
+  require(boxes, "boxes", {count, 4});
+  require(batch_index, "batch_index", {count});
+  require(levels, "levels", {count});
+  require(output, "output", {count, channels, bins, bins});
+  require_below(batch_index, "batch_index", images);
+  require_below(levels, "levels", static_cast<int64_t>(features.size()));
+  task.channels = channels;
+  task.channels_last = channels_last;
+  task.bins = static_cast<int>(bins);
+  task.sampling_ratio = sampling_ratio;
+  task.boxes = count;
+  task.box = boxes.data();
+  task.batch_index = batch_index.data();
+  task.level = levels.data();
+  task.output = output.mutable_data();
+  const py::gil_scoped_release release;
+  task.run(threads);
+}
+
+Array<int64_t> bound_batched_nms(const Array<float>& boxes, const Array<float>& scores,
+                                 const Array<int64_t>& groups, double iou_threshold, int threads) {
+  const py::ssize_t count = scores.size();
+  require(boxes, "boxes", {count, 4});
+  require(scores, "scores", {count});
+  require(groups, "groups", {count});
+  std::vector<int64_t> kept;
+  {
+    const py::gil_scoped_release release;
+    kept = batched_nms(boxes.data(), scores.data(), groups.data(), count, iou_threshold,
+                       threads);
+  }
+  return Array<int64_t>(static_cast<py::ssize_t>(kept.size()), kept.data());
+}
+
+py::list bound_paste_masks(const Array<float>& masks, const Array<float>& boxes, const Size& size,
+                           double threshold, int threads) {
+  if (masks.ndim() != 3) throw py::value_error("masks have three axes");
+  const py::ssize_t count = masks.shape(0), side = masks.shape(1);
+  require(masks, "masks", {count, side, side});
+  require(boxes, "boxes", {count, 4});
+  std::vector<std::string> counts;
+  {
+    const py::gil_scoped_release release;
+    counts = paste_masks(masks.data(), boxes.data(), count, side, size.first,
+                                     size.second, static_cast<float>(threshold), threads);
+  }
+  py::list result(counts.size());
+  for (size_t i = 0; i < counts.size(); ++i) result[i] = py::bytes(counts[i]);
+  return result;
+}
+
+}  // namespace
+
+void bind_ops(py::module_& module) {
+  module.def("roi_align", &bound_roi_align, py::arg("features").noconvert(), py::arg("channels_last"),
+             py::arg("boxes").noconvert(), py::arg("batch_index").noconvert(),
+             py::arg("levels").noconvert(), py::arg("scales"), py::arg("sampling_ratio"),
+             py::arg("output").noconvert(), py::arg("threads"));
+  module.def("batched_nms", &bound_batched_nms, py::arg("boxes").noconvert(),
+             py::arg("scores").noconvert(), py::arg("groups").noconvert(),
+             py::arg("iou_threshold"), py::arg("threads"));
+  module.def("paste_masks", &bound_paste_masks, py::arg("masks").noconvert(),
+             py::arg("boxes").noconvert(), py::arg("size"), py::arg("threshold"),
+             py::arg("threads"));
+}
+
+}  // namespace benchsuite
