@@ -70,7 +70,7 @@ py::list bound_paste_masks(const Array<float>& masks, const Array<float>& boxes,
   {
     const py::gil_scoped_release release;
     counts = paste_masks(masks.data(), boxes.data(), count, side, size.first,
-                                     size.second, static_cast<float>(threshold), threads);
+                         size.second, static_cast<float>(threshold), threads);
   }
   py::list result(counts.size());
   for (size_t i = 0; i < counts.size(); ++i) result[i] = py::bytes(counts[i]);
