@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchsuite.columns.federated_annotation import federated_columns, frequencies
 from benchsuite.columns.keypoint_column import KeypointColumn
 from benchsuite.columns.record_list import RecordList
 from benchsuite.columns.segmentation_column import SegmentationColumn
@@ -32,13 +33,14 @@ def build_truth(
 
     Args:
         images: image records, or objects with ``id``, ``width``, ``height`` and, optionally,
-            ``file_name``.
+            ``file_name`` (or ``coco_url``, see ``image_names``), ``neg_category_ids`` and
+            ``not_exhaustive_category_ids``.
         annotations: objects with ``id``, ``image_id``, ``category_id``, ``bbox`` (x, y, width,
             height, in pixels) and, optionally, ``area``, ``iscrowd``, ``segmentation`` (polygons or
-            RLE), ``keypoints`` (x, y, visibility of each) and ``num_keypoints``. They are numbered
-            from 1 where none has an ``id``.
-        categories: categories, or objects with ``id``, ``name`` and, optionally, ``isthing`` and
-            ``supercategory``.
+            RLE), ``keypoints`` (x, y, visibility of each), ``num_keypoints`` and ``ignore`` (which
+            becomes ``difficult``). They are numbered from 1 where none has an ``id``.
+        categories: categories, or objects with ``id``, ``name`` and, optionally, ``isthing``,
+            ``supercategory`` and ``frequency``.
         keypoints: the layout of the keypoints, where there are any.
         source: what messages call the place that the records are from.
 
@@ -62,6 +64,7 @@ class TruthColumns:
 
     Args:
         images, annotations, categories, source: see ``build_truth``.
+        named_by: the field that says where an image lies; see ``image_names``.
 
     Attributes:
         image_records: by ascending id, the order that COCO's protocol evaluates in.
@@ -77,9 +80,13 @@ class TruthColumns:
         categories: Sequence[Category | Mapping[str, Any]],
         *,
         source: str = "",
+        named_by: str = "file_name",
     ) -> None:
         self.source = source
-        self.image_records = _image_records(images, source or None)
+        image_list = _image_list(images, source or None)
+        order = np.argsort(image_list.unique_ids())
+        self.image_records = _image_records(image_list, order, named_by)
+        self._federated = federated_columns(image_list, order)
         self.categories = read_categories(categories, source or None)
 
         records = RecordList(annotations, name="annotations", file=source or None)
@@ -90,6 +97,7 @@ class TruthColumns:
         self._boxes, self._has_box = records.boxes("bbox")
         self._areas, self._has_area = records.numbers("area")
         self._iscrowd = records.flags("iscrowd", default=False)
+        self._difficult = records.flags("ignore", default=False)
         self._segmentations = SegmentationColumn(records)
         self._keypoints = KeypointColumn(records)
         self._visible = records.integers("num_keypoints", default=-1)
@@ -135,11 +143,14 @@ class TruthColumns:
             "iscrowd": pa.array(self._iscrowd),
             "segmentation": None if masks is None else rle_array(masks, sizes),
             "keypoints": points,
+            "difficult": pa.array(self._difficult) if self._difficult.any() else None,
             "num_keypoints": None if points is None else self._keypoints.visible(self._visible),
         }
         return Truth(
             images=filled_table(
-                image_columns(self.image_records), TRUTH_IMAGES, len(self.image_records)
+                {**image_columns(self.image_records), **self._federated},
+                TRUTH_IMAGES,
+                len(self.image_records),
             ),
             instances=filled_table(columns, TRUTH_INSTANCES, len(self._ids)),
             categories=self.categories,
@@ -178,19 +189,39 @@ def _annotation_ids(records: RecordList) -> NDArray[np.int64]:
     return records.unique_ids()
 
 
-def _image_records(
+def _image_list(
     images: Sequence[ImageRecord | Mapping[str, Any]], file: object | None
-) -> tuple[ImageRecord, ...]:
-    """Image records by ascending id."""
+) -> RecordList:
     fields = ("id", "file_name", "width", "height")
-    records = RecordList(_as_objects(images, ImageRecord, fields), name="images", file=file)
-    ids = records.unique_ids()
+    return RecordList(_as_objects(images, ImageRecord, fields), name="images", file=file)
+
+
+def _image_records(
+    records: RecordList, order: NDArray[np.int64], named_by: str
+) -> tuple[ImageRecord, ...]:
+    """Image records in the order given."""
+    ids = records.integers("id")
     widths, heights = (records.sides(side) for side in ("width", "height"))
-    names = records.texts("file_name", default="")
+    names = image_names(records, named_by)
     return tuple(
-        ImageRecord(int(ids[row]), names[row], int(widths[row]), int(heights[row]))
-        for row in np.argsort(ids)
+        ImageRecord(int(ids[row]), names[row], int(widths[row]), int(heights[row])) for row in order
     )
+
+
+def image_names(records: RecordList, named_by: str = "file_name") -> list[str]:
+    """Where each image lies, relative to the image folder; empty where nothing says it.
+
+    Args:
+        named_by: ``"file_name"``, or ``"coco_url"``: of the URL the last folder and the name
+            (``"val2017/000000397133.jpg"``), which is how LVIS says where COCO's images are. Where
+            no record has the one, the other serves.
+    """
+    fields = dict.fromkeys((named_by, "file_name", "coco_url"))
+    for field in fields:
+        names = records.texts(field, default="")
+        if any(names):
+            return names if field == "file_name" else ["/".join(n.split("/")[-2:]) for n in names]
+    return [""] * len(records)
 
 
 def _as_objects(
@@ -209,7 +240,7 @@ def read_categories(
     categories: Sequence[Category | Mapping[str, Any]], file: object | None
 ) -> tuple[Category, ...]:
     """Categories in file order; see ``build_truth``."""
-    fields = ("id", "name", "isthing", "supercategory")
+    fields = ("id", "name", "isthing", "supercategory", "frequency")
     objects = _as_objects(categories, Category, fields)
     records = RecordList(objects, name="categories", file=file)
     columns = zip(
@@ -217,5 +248,6 @@ def read_categories(
         records.texts("name"),
         records.flags("isthing", default=True).tolist(),
         records.texts("supercategory", default=""),
+        frequencies(records),
     )
     return tuple(Category(*row) for row in columns)
