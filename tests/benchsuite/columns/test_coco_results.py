@@ -49,6 +49,7 @@ def test_tables(tmp_path: Path) -> None:
         "bbox": [1.0, -2.5, 3.0, 4.0],
         "segmentation": None,
         "keypoints": None,
+        "rotated_box": None,
         "extra": None,
     }
     assert predictions.instances["prediction"].to_pylist() == [0, 1]
@@ -149,7 +150,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     target.write_text("old")
     predictions = read(tmp_path, detection(), detection())
     # The second row is found broken when the first is already written.
-    broken = predictions.instances.set_column(7, "extra", pa.array([None, "no JSON"]))
+    place = PREDICTION_INSTANCES.get_field_index("extra")
+    broken = predictions.instances.set_column(place, "extra", pa.array([None, "no JSON"]))
     with pytest.raises(json.JSONDecodeError):
         write_coco_results(Predictions(predictions.images, broken), target, "bbox")
     assert target.read_text() == "old"

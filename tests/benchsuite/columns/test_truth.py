@@ -57,6 +57,8 @@ def test_tables() -> None:
         "segmentation": None,
         "keypoints": None,
         "num_keypoints": None,
+        "rotated_box": None,
+        "difficult": None,
     }
 
 

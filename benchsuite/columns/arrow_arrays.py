@@ -1,0 +1,311 @@
+"""NumPy arrays and plain Python values to Arrow arrays and back, without pandas.
+
+``pa.array``, ``pa.scalar``, ``Array.to_numpy``, ``Schema.empty_table`` and ``Table.from_pylist``
+import pandas wherever it is installed, to know its types when they meet them: 0.2 to 0.3 s, more
+than the whole evaluation of a data set. What is made here is made of buffers. Also safe, of what is
+used on columns: ``Array.from_buffers``, ``from_arrays`` of every kind, ``pa.nulls``, ``take`` and
+``filter`` by an Arrow array, ``cast``, ``combine_chunks``, ``is_valid``, ``to_pylist`` (but not of
+times), ``sort_by``, ``concat_tables``, Parquet through ``ParquetFile``. Not safe: functions of
+``pyarrow.compute`` with a Python number or a scalar among their arguments, ``fill_null``,
+``take`` by a NumPy array, ``pq.read_table``, ``pyarrow.dataset``.
+
+Arrays share their memory where they can: what was given to a function here must not be written to
+afterwards, and what comes back from ``to_numpy`` must not be written to at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Column: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
+"""What tables are made of; every function here that takes one takes the other."""
+
+_LARGEST = np.iinfo(np.int32).max
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+# --- to Arrow ---------------------------------------------------------------------------------
+
+
+def from_numpy(values: NDArray[Any], present: NDArray[np.bool_] | None = None) -> pa.Array[Any]:
+    """Numbers or booleans: of (N,) a plain array, of (N, K) one of fixed-size lists.
+
+    Args:
+        values: of any integer, float or bool dtype.
+        present: (N,), false where the result shall be null; ``None``: nowhere.
+    """
+    if values.ndim == 2:
+        length = values.shape[1]
+        items = from_numpy(values.reshape(-1))
+        of = pa.list_(items.type, length)
+        return pa.Array.from_buffers(of, len(values), [_bits(present)], children=[items])
+    if values.ndim != 1:
+        raise ValueError(f"an Arrow array has one or two axes, not {values.shape}")
+    if values.dtype == np.bool_:
+        return pa.Array.from_buffers(pa.bool_(), len(values), [_bits(present), _bits(values)])
+    values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    of = pa.from_numpy_dtype(values.dtype)
+    return pa.Array.from_buffers(of, len(values), [_bits(present), pa.py_buffer(values)])
+
+
+def lists_from_numpy(
+    values: NDArray[Any],
+    offsets: NDArray[np.integer[Any]],
+    present: NDArray[np.bool_] | None = None,
+) -> pa.Array[Any]:
+    """Lists: row ``i`` is ``values[offsets[i] : offsets[i + 1]]``.
+
+    Args:
+        values: (V,) or (V, K), as for ``from_numpy``.
+        offsets: (N + 1,), ascending from 0 to V.
+        present: (N,), false where the list shall be null.
+
+    Raises:
+        OverflowError: there are more than 2^31 - 1 values.
+    """
+    items, places = from_numpy(values), _places(offsets)
+    of = pa.list_(items.type)
+    return pa.Array.from_buffers(of, len(offsets) - 1, [_bits(present), places], children=[items])
+
+
+def binary_from_numpy(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.integer[Any]],
+    present: NDArray[np.bool_] | None = None,
+) -> Column:
+    """Byte strings: row ``i`` is ``data[offsets[i] : offsets[i + 1]]``.
+
+    Args:
+        data: (B,).
+        offsets: (N + 1,), ascending.
+        present: (N,), false where the string shall be null.
+
+    Returns:
+        An array of type ``binary``; a chunked one where ``data`` is more than 2^31 - 1 bytes.
+
+    Raises:
+        OverflowError: one string alone is longer than that.
+    """
+    chunks: list[pa.Array[Any]] = []
+    start, rows = 0, len(offsets) - 1
+    while start < rows or not chunks:
+        stop = int(np.searchsorted(offsets, int(offsets[start]) + _LARGEST, side="right")) - 1
+        if stop == start and rows:
+            raise OverflowError("a byte string longer than 2^31 - 1 bytes fits no column")
+        part = data[int(offsets[start]) : int(offsets[stop])]
+        bits = _bits(None if present is None else present[start:stop])
+        buffers = [
+            bits,
+            _places(offsets[start : stop + 1] - offsets[start]),
+            pa.py_buffer(np.ascontiguousarray(part)),
+        ]
+        chunks.append(pa.Array.from_buffers(pa.binary(), stop - start, buffers))
+        start = stop
+    return chunks[0] if len(chunks) == 1 else pa.chunked_array(chunks)
+
+
+def from_values(values: Sequence[Any], of: pa.DataType) -> pa.Array[Any]:
+    """Python values, ``None`` for null.
+
+    Args:
+        values: what ``to_pylist`` gives of such an array.
+        of: numbers, booleans, strings, bytes, UTC times in microseconds, or lists, fixed-size
+            lists and structs of them.
+
+    Raises:
+        TypeError: a type beyond these.
+    """
+    present = np.fromiter((value is not None for value in values), np.bool_, len(values))
+    found = [value for value in values if value is not None]
+    bits = _bits(None if present.all() else present)
+    if pa.types.is_list(of) or pa.types.is_fixed_size_list(of):
+        return _list_values(values, of, bits)
+    if pa.types.is_struct(of):
+        children = [
+            from_values(
+                [None if row is None else row.get(field.name) for row in values], field.type
+            )
+            for field in of
+        ]
+        return pa.Array.from_buffers(of, len(values), [bits], children=children)
+    if pa.types.is_string(of) or pa.types.is_binary(of):
+        encoded = [value.encode() if isinstance(value, str) else bytes(value) for value in found]
+        lengths = np.zeros(len(values), np.int64)
+        lengths[present] = [len(value) for value in encoded]
+        data = pa.py_buffer(b"".join(encoded))
+        return pa.Array.from_buffers(of, len(values), [bits, _places(_offsets(lengths)), data])
+    if of == pa.timestamp("us", tz="UTC"):
+        found = [(value - _EPOCH) // _MICROSECOND for value in found]
+        plain = np.dtype(np.int64)
+    elif pa.types.is_integer(of) or pa.types.is_floating(of) or pa.types.is_boolean(of):
+        plain = np.dtype(of.to_pandas_dtype())
+    else:
+        raise TypeError(f"no column of {of} is made of Python values here")
+    numbers = np.zeros(len(values), plain)
+    numbers[present] = found
+    data = _bits(numbers) if plain == np.bool_ else pa.py_buffer(numbers)
+    return pa.Array.from_buffers(of, len(values), [bits, data])
+
+
+def _list_values(values: Sequence[Any], of: pa.DataType, bits: pa.Buffer | None) -> pa.Array[Any]:
+    if pa.types.is_fixed_size_list(of):
+        empty = [None] * of.list_size
+        flat = [item for value in values for item in (empty if value is None else value)]
+        if len(flat) != of.list_size * len(values):
+            raise ValueError(f"a list is not of {of.list_size} items, as {of} has it")
+        items = from_values(flat, of.value_type)
+        return pa.Array.from_buffers(of, len(values), [bits], children=[items])
+    lengths = np.array([0 if value is None else len(value) for value in values], np.int64)
+    flat = [item for value in values if value is not None for item in value]
+    items = from_values(flat, of.value_type)
+    buffers = [bits, _places(_offsets(lengths))]
+    return pa.Array.from_buffers(of, len(values), buffers, children=[items])
+
+
+def from_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """A table of a few rows, each a mapping of column names to values; one not named is null."""
+    rows = list(rows)
+    columns = [from_values([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def empty_table(schema: pa.Schema) -> pa.Table:
+    """No rows."""
+    return pa.Table.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+
+
+# --- back to NumPy ----------------------------------------------------------------------------
+
+
+def to_numpy(column: Column, missing: float = 0) -> NDArray[Any]:
+    """Numbers or booleans as (N,), fixed-size lists of them as (N, K).
+
+    Args:
+        column: integers, floats, booleans, or fixed-size lists of them.
+        missing: what null becomes.
+
+    Raises:
+        TypeError: the column is of another type.
+    """
+    arrays = [_whole(chunk, missing) for chunk in _chunks(column)]
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def is_present(column: Column) -> NDArray[np.bool_]:
+    """(N,), false where the column is null."""
+    if not column.null_count:
+        return np.ones(len(column), np.bool_)
+    return to_numpy(column.is_valid())
+
+
+def lists_to_numpy(column: Column) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Lists as one array: row ``i`` is ``values[offsets[i] : offsets[i + 1]]``; null has none.
+
+    Args:
+        column: lists (of 32 or 64 bits, or of fixed size) of what ``to_numpy`` takes.
+
+    Returns:
+        Values and (N + 1,) offsets, from 0 on.
+    """
+    lengths, parts = [], []
+    for chunk in _chunks(column):
+        if pa.types.is_fixed_size_list(chunk.type):
+            rows = to_numpy(chunk)
+            found = is_present(chunk)
+            lengths.append(np.where(found, rows.shape[1], 0))
+            parts.append(rows[found].reshape(-1))
+        else:
+            lengths.append(np.where(is_present(chunk), np.diff(to_numpy(chunk.offsets)), 0))
+            parts.append(to_numpy(chunk.flatten()))
+    return np.concatenate(parts), _offsets(np.concatenate(lengths))
+
+
+def binary_to_numpy(column: Column) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Byte strings (or strings, as UTF-8) as one buffer and (N + 1,) offsets, from 0 on.
+
+    Row ``i`` is ``data[offsets[i] : offsets[i + 1]]``; null is empty.
+    """
+    lengths, parts = [], []
+    for chunk in _chunks(column):
+        large = pa.types.is_large_binary(chunk.type) or pa.types.is_large_string(chunk.type)
+        if not large and not (pa.types.is_binary(chunk.type) or pa.types.is_string(chunk.type)):
+            raise TypeError(f"a column of {chunk.type} holds no byte strings")
+        found = is_present(chunk)
+        # A null may hide bytes, which a copy without nulls leaves out.
+        chunk = chunk.drop_null() if chunk.null_count else chunk
+        _, places, data = chunk.buffers()
+        ends = _view(
+            places, np.dtype(np.int64 if large else np.int32), chunk.offset, len(chunk) + 1
+        )
+        of_chunk = np.zeros(len(found), np.int64)
+        of_chunk[found] = np.diff(ends)
+        lengths.append(of_chunk)
+        first, last = (int(ends[0]), int(ends[-1])) if len(chunk) else (0, 0)
+        parts.append(_view(data, np.dtype(np.uint8), first, last - first))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts), _offsets(np.concatenate(lengths))
+
+
+# --- buffers ----------------------------------------------------------------------------------
+
+
+def _chunks(column: Column) -> list[pa.Array[Any]]:
+    """At least one array."""
+    if isinstance(column, pa.ChunkedArray):
+        return column.chunks or [pa.nulls(0, column.type)]
+    return [column]
+
+
+def _whole(array: pa.Array[Any], missing: float) -> NDArray[Any]:
+    if pa.types.is_fixed_size_list(array.type):
+        length = array.type.list_size
+        rows = _whole(array.values.slice(array.offset * length, len(array) * length), missing)
+        rows = rows.reshape(len(array), length)
+        return _filled(rows, array, missing)
+    if pa.types.is_boolean(array.type):
+        bits = _view(
+            array.buffers()[1], np.dtype(np.uint8), 0, (array.offset + len(array) + 7) // 8
+        )
+        unpacked = np.unpackbits(bits, count=array.offset + len(array), bitorder="little")
+        return _filled(unpacked[array.offset :].view(np.bool_), array, missing)
+    if not pa.types.is_integer(array.type) and not pa.types.is_floating(array.type):
+        raise TypeError(f"a column of {array.type} is no column of numbers")
+    dtype = np.dtype(array.type.to_pandas_dtype())
+    return _filled(_view(array.buffers()[1], dtype, array.offset, len(array)), array, missing)
+
+
+def _filled(values: NDArray[Any], array: pa.Array[Any], missing: float) -> NDArray[Any]:
+    if not array.null_count:
+        return values
+    values = values.copy()
+    values[~is_present(array)] = missing
+    return values
+
+
+def _view(buffer: pa.Buffer | None, dtype: np.dtype[Any], start: int, count: int) -> NDArray[Any]:
+    """``count`` items of a buffer, from item ``start`` on."""
+    if buffer is None or not count:
+        return np.zeros(count, dtype)
+    return np.frombuffer(buffer, dtype, count, start * dtype.itemsize)
+
+
+def _bits(flags: NDArray[Any] | None) -> pa.Buffer | None:
+    return None if flags is None else pa.py_buffer(np.packbits(flags, bitorder="little"))
+
+
+def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def _places(offsets: NDArray[np.integer[Any]]) -> pa.Buffer:
+    if offsets[-1] > _LARGEST:
+        raise OverflowError(f"{offsets[-1]} values do not fit the 32-bit offsets of a list column")
+    return pa.py_buffer(np.ascontiguousarray(offsets, np.int32))
