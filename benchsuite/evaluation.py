@@ -1,4 +1,4 @@
-"""The right half of the corridor alone: somebody's COCO results file, scored and stored.
+"""The right half of the corridor alone: somebody's predictions, scored and stored.
 
 No torch is imported and no image is opened.
 """
@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from benchsuite import schemas
 from benchsuite._version import __version__
-from benchsuite.columns.coco_results import read_coco_results
 from benchsuite.environment import facts
-from benchsuite.errors import DataMissingError, UsageError
+from benchsuite.errors import UsageError
+from benchsuite.evaluated import Evaluated, read_evaluated
+from benchsuite.metric_selection import ResolvedMetric, make_metric, metrics_with_prefix
 from benchsuite.recording import Recording, as_json, image_list_sha256, record
-from benchsuite.resolve import open_dataset, resolve_metrics
 from benchsuite.results import Outcome
-from benchsuite.scoring import score
+from benchsuite.scoring import Scored
+from benchsuite.scoring_choice import ScoringChoice
 from benchsuite.store.results_store import Store, new_run_id, result_identity
 
 BYTES_PER_INPUT_BYTE = 2
@@ -31,107 +31,133 @@ class EvalRequest:
     """What ``benchsuite eval`` was asked for.
 
     Attributes:
-        name: what the results call the model; default: the file's stem.
+        dataset: name, file or folder of the truth; ``None`` where ``truth_maps`` alone is it.
+        predictions: file or folder; ``None`` where ``prediction_maps`` alone holds them.
+        task: the prefix of the values that are wanted (``bbox``, ``lvis-segm``, ``semantic``).
+        name: what the results call the model; default: the predictions' stem.
+        truth_maps, prediction_maps: folders of PNG maps, for map tasks.
+        num_classes, ignore: of maps without an annotation file: class numbers are 0 to
+            ``num_classes - 1``, and truth of the value ``ignore`` does not count.
+        lenient: score what cannot be scored as the official scorer does, and count it.
+        page: whether to draw the run's page too.
     """
 
-    dataset: str
-    predictions: Path
     task: str
+    dataset: str | None = None
+    predictions: Path | None = None
     split: str | None = None
     name: str | None = None
     metrics: Sequence[str] = ()
+    truth_maps: Path | None = None
+    prediction_maps: Path | None = None
+    num_classes: int | None = None
+    ignore: int | None = None
+    lenient: bool = False
+    scoring: ScoringChoice = field(default_factory=ScoringChoice)
+    page: bool = False
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     out: Path = Path("results")
     command: str = ""
 
 
 def evaluate_file(request: EvalRequest, tell: Callable[[str], None]) -> Outcome:
-    """Score a COCO results file.
+    """Score predictions that lie in files.
 
     Raises:
         UsageError: an unknown name, or the dataset has no truth for the task.
-        DataMissingError: dataset or predictions are not there.
+        DataMissingError: truth or predictions are not there.
         InputError: a record that cannot be scored; nothing is stored then.
     """
-    if not request.predictions.is_file():
-        raise DataMissingError(f"there is no predictions file {request.predictions}")
-    opened = open_dataset(
-        request.dataset,
-        split=request.split,
-        tasks=(request.task,),
-        overrides=request.overrides.get("dataset"),
-    )
-    dataset = opened.dataset
-    if request.task not in dataset.tasks:
-        raise UsageError(
-            f"dataset {opened.title!r} has no truth for {request.task!r}; it has "
-            f"{', '.join(dataset.tasks)}"
-        )
-    metrics = resolve_metrics(opened.spec, (request.task,), request.metrics)
-    if not metrics:
-        raise UsageError(f"no metric scores {request.task!r} on {opened.title!r} (see --metric)")
+    evaluated = read_evaluated(request, tell)
+    metrics = _metrics(request, evaluated)
     store = Store(request.out)
-    size = request.predictions.stat().st_size
-    store.check_writable(BYTES_PER_INPUT_BYTE * size)
-    records = dataset.images()
-    tell(f"reading {request.predictions} ({size / 1e6:.1f} MB)")
-    predictions = read_coco_results(request.predictions, records, dataset.categories, request.task)
-    scored = score(opened, lambda _: predictions, metrics, tell)
-    predictions_sha256 = sha256(request.predictions.read_bytes()).hexdigest()
-    evaluators = {each.spec.name: each.evaluator for each in scored}
-    images_sha256 = image_list_sha256(records)
-    result_id = result_identity(
-        {
-            "version": __version__,
-            "predictions": predictions_sha256,
-            "dataset": opened.name,
-            "split": opened.split,
-            "dataset_options": dict(opened.options),
-            "annotation_sha256": dataset.annotation_sha256,
-            "images_sha256": images_sha256,
-            "evaluators": evaluators,
-        }
+    store.check_writable(BYTES_PER_INPUT_BYTE * evaluated.input_bytes)
+    predictions = evaluated.predictions
+    for warning in evaluated.warnings:
+        tell(f"! {warning}")
+    scored = request.scoring.score(
+        evaluated.truth, lambda _: predictions, metrics, predictions.images, tell
     )
-    name = request.name or request.predictions.stem
+    return _store(request, evaluated, metrics, scored, store)
+
+
+def _metrics(request: EvalRequest, evaluated: Evaluated) -> list[ResolvedMetric]:
+    """The metrics that the task's prefix stands for, or those named."""
+    from benchsuite.plugins import registry
+
+    if request.metrics:
+        specs = [registry().find("metrics", name) for name in request.metrics]
+    else:
+        specs = metrics_with_prefix(request.task, evaluated.spec)
+    for spec in specs:
+        if spec.value_prefix != request.task:
+            raise UsageError(
+                f"metric {spec.name!r} gives {spec.value_prefix} values, not {request.task}"
+            )
+    return [make_metric(spec, request.overrides.get("metric")) for spec in specs]
+
+
+def _store(
+    request: EvalRequest,
+    evaluated: Evaluated,
+    metrics: Sequence[ResolvedMetric],
+    scored: Sequence[Scored],
+    store: Store,
+) -> Outcome:
+    import benchsuite_kernels
+
+    predictions = evaluated.predictions
+    images_sha256 = image_list_sha256(evaluated.images)
+    identity = {
+        "version": __version__,
+        "predictions": evaluated.predictions_sha256,
+        "dataset": evaluated.name,
+        "split": evaluated.split,
+        "dataset_options": dict(evaluated.options),
+        "annotation_sha256": evaluated.annotation_sha256,
+        "images_sha256": images_sha256,
+        "lenient": request.lenient,
+        "scorer": request.scoring.scorer,
+        "evaluators": {each.spec.name: each.identity for each in metrics},
+    }
     now = datetime.now(UTC)
-    run_id = new_run_id(name, opened.name, now)
+    name = request.name or evaluated.predictions_name
+    run_id = new_run_id(name, evaluated.name, now)
     row = {
         "run_id": run_id,
-        "result_id": result_id,
+        "result_id": result_identity(identity),
         "created": now,
         "verb": "eval",
         "model": name,
         "recipe": None,
         "weights_random": False,
-        "dataset": opened.name,
-        "split": opened.split,
-        "dataset_options": as_json(opened.options),
-        "annotation_sha256": dataset.annotation_sha256,
+        "dataset": evaluated.name,
+        "split": evaluated.split,
+        "dataset_options": as_json(evaluated.options),
+        "annotation_sha256": evaluated.annotation_sha256,
         "images_sha256": images_sha256,
-        "n_images": len(records),
-        "n_dataset_images": len(records),
+        "n_images": len(evaluated.images),
+        "n_dataset_images": len(evaluated.images),
         "partial": False,
-        "predictions_sha256": predictions_sha256,
-        "n_predictions": predictions.instances.num_rows,
-        "n_dropped": 0,
-        "tasks": [request.task],
-        "evaluators": as_json(evaluators),
+        "predictions_sha256": evaluated.predictions_sha256,
+        "n_predictions": evaluated.n_predictions,
+        "n_dropped": evaluated.n_dropped,
+        "tasks": list(dict.fromkeys(each.spec.task for each in metrics)),
+        "evaluators": as_json({each.spec.name: each.evaluator for each in scored}),
         "precision": None,
         "batch_size": None,
         "seed": None,
         "device": None,
         "threads": None,
         "verdict": "no published number",
-        "warnings": [],
+        "warnings": list(evaluated.warnings),
         "command": request.command,
         "version": __version__,
     }
-    import benchsuite_kernels
-
-    recording = Recording(row, {}, None, benchsuite_kernels.served(), facts())
+    recording = Recording(row, {}, None, benchsuite_kernels.served(), facts(), page=request.page)
     with store.stage(run_id) as staging:
         staging.write("predictions", predictions.instances)
         staging.write("prediction_images", predictions.images)
         samples = schemas.STORED_SAMPLES.empty_table()
         staging.write("throughput", samples)
-        return record(staging, recording, scored, dataset.categories, samples)
+        return record(staging, recording, scored, evaluated.categories, samples)

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from benchsuite.errors import UsageError, unknown_name
 
-TABLES = ("model", "dataset")
+TABLES = ("model", "dataset", "metric")
 """What the first part of a dotted key may be."""
 
 
@@ -63,6 +63,9 @@ def read_options(options_type: type[Any], values: Mapping[str, Any], table: str)
     Raises:
         UsageError: an unknown key (with the nearest), or a value of a wrong type.
     """
+    if not values and _all_have_defaults(options_type):
+        # Nothing to check: pydantic's import alone takes as long as a small evaluation.
+        return options_type()
     from pydantic import TypeAdapter, ValidationError
 
     _check_keys(options_type, values, table)
@@ -109,6 +112,15 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return None if field.default is dataclasses.MISSING else field.default
+
+
+def _all_have_defaults(options_type: type[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return all(
+        field.default is not missing or field.default_factory is not missing
+        for field in dataclasses.fields(options_type)
+        if field.init
+    )
 
 
 def _dataclass_in(annotation: Any) -> type[Any] | None:

@@ -265,8 +265,8 @@ class ResampledMetric(Protocol):
     """A metric that evaluates many weightings of the images faster than one after the other.
 
     ``resample`` is given ``image_ids``, (I,) int64, and ``weights``, (R, I) float64, and returns
-    (R,) float64 for each name of ``Scores.metrics``: to the bit what ``accumulate`` returns for each
-    row of weights.
+    (R,) float64 for each name of ``Scores.metrics``: to the bit what ``accumulate`` returns for
+    each row of weights.
     """
 
     def resample(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -34,6 +35,7 @@ class Recording:
         weights: as in ``Outcome``.
         kernels: operator to the implementation that served it.
         environment: facts, name to JSON-able value.
+        page: whether a page is drawn; it takes about as long as scoring COCO's boxes.
     """
 
     run: Mapping[str, Any]
@@ -41,6 +43,7 @@ class Recording:
     weights: Mapping[str, str | None] | str | None
     kernels: Mapping[str, str]
     environment: Mapping[str, Any]
+    page: bool = True
 
 
 def record(
@@ -50,7 +53,7 @@ def record(
     categories: Sequence[Category],
     samples: pa.Table,
 ) -> Outcome:
-    """Write everything but the predictions (which were streamed) and the page.
+    """Write everything but the predictions, which were streamed.
 
     The outcome's ``paths`` are filled by the staging once it is committed.
     """
@@ -79,18 +82,22 @@ def record(
     staging.write("per_class", tables.per_class)
     staging.write("pr_curves", tables.pr_curves)
     staging.write("environment", environment)
+    for each in scored:
+        if each.matches is not None:
+            staging.write(matches_table(each.spec.name), each.matches)
 
-    from benchsuite.report.run_page import render_run
+    if recording.page:
+        from benchsuite.report.run_page import render_run
 
-    page = render_run(
-        runs.to_pylist()[0],
-        tables.metrics,
-        tables.per_class,
-        tables.pr_curves,
-        samples,
-        environment,
-    )
-    staging.write_text("reports", "report.html", page)
+        page = render_run(
+            runs.to_pylist()[0],
+            tables.metrics,
+            tables.per_class,
+            tables.pr_curves,
+            samples,
+            environment,
+        )
+        staging.write_text("reports", "report.html", page)
     return Outcome(
         run=run,
         metrics={name: value for each in scored for name, value in each.named().items()},
@@ -100,7 +107,13 @@ def record(
         kernels=recording.kernels,
         paths=staging.paths,
         per_class=tables.per_class,
+        intervals={n: i for each in scored for n, i in each.named_intervals().items()},
     )
+
+
+def matches_table(metric: str) -> str:
+    """The store's table of a metric's matches."""
+    return f"matches_{re.sub('[^0-9A-Za-z_]', '_', metric)}"
 
 
 def image_list_sha256(records: Sequence[ImageRecord]) -> str:

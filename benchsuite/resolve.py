@@ -19,14 +19,13 @@ from benchsuite.specs import (
     Category,
     DatasetSpec,
     KeypointLayout,
-    MetricSpec,
     ModelSpec,
     RecipeSpec,
     load,
 )
 
 if TYPE_CHECKING:
-    from benchsuite.protocols import Dataset, Metric
+    from benchsuite.protocols import Dataset
 
 
 def use(import_string: str, what: str) -> Any:
@@ -222,44 +221,6 @@ def _categories(
     if isinstance(spec.categories, str):
         return tuple(use(spec.categories, f"categories of {spec.name!r}"))
     return spec.categories
-
-
-# --- metrics ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedMetric:
-    spec: MetricSpec
-    metric: Metric
-
-
-def resolve_metrics(
-    spec: DatasetSpec,
-    tasks: Sequence[str],
-    wanted: Sequence[str] = (),
-) -> list[ResolvedMetric]:
-    """The metrics that score ``tasks``: those named, else those the dataset is scored with."""
-    from benchsuite.protocols import Metric
-
-    found = registry()
-    specs = [found.find("metrics", name) for name in (wanted or spec.metrics)]
-    resolved = []
-    for metric_spec in specs:
-        if metric_spec.task not in tasks:
-            if wanted:
-                raise UsageError(
-                    f"metric {metric_spec.name!r} scores {metric_spec.task}, but model and dataset "
-                    f"share {', '.join(tasks) or 'no task'}"
-                )
-            continue
-        metric = use(metric_spec.factory, f"metric {metric_spec.name!r}")()
-        if not isinstance(metric, Metric):
-            raise ContractError(
-                f"metric {metric_spec.name!r}: {metric_spec.factory} returned a "
-                f"{type(metric).__name__}, which lacks part of benchsuite.protocols.Metric"
-            )
-        resolved.append(ResolvedMetric(metric_spec, metric))
-    return resolved
 
 
 def keypoint_layout(opened: OpenedDataset) -> KeypointLayout | None:

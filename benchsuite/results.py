@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import RenderableType
 
+    from benchsuite.intervals import Interval
+
 TOLERANCE = 0.001
 """A measured value within 0.1 points of the published one is called reproduced, where the recipe
 says nothing else."""
@@ -33,7 +35,8 @@ class Outcome:
         stages: what ``throughput.summarise`` gives; empty for ``eval``.
         weights: ``{"name", "sha256"}``, the string ``"random"``, or ``None`` for ``eval``.
         kernels: operator to the implementation that served it.
-        paths: table to file, and ``"report"``.
+        paths: table to file, and ``"report"`` where a page was drawn.
+        intervals: the names of ``metrics`` to confidence intervals, where they were asked for.
     """
 
     run: Mapping[str, Any]
@@ -44,6 +47,7 @@ class Outcome:
     kernels: Mapping[str, str]
     paths: Mapping[str, Path]
     per_class: pa.Table | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
     notes: Sequence[str] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +65,7 @@ class Outcome:
             "partial": self.run["partial"],
             "weights": self.weights,
             "metrics": dict(self.metrics),
+            "intervals": {name: each.to_json() for name, each in self.intervals.items()},
             "published": dict(self.published),
             "verdict": self.run["verdict"],
             "stages_ms": {k: dict(v) for k, v in self.stages.items() if k != "images_per_second"},
@@ -75,7 +80,7 @@ class Outcome:
             "warnings": list(self.run["warnings"]),
             "results": str(self.paths["metrics"]),
             "predictions": str(self.paths["predictions"]),
-            "report": str(self.paths["report"]),
+            "report": str(self.paths["report"]) if "report" in self.paths else None,
             "version": self.run["version"],
         }
 
@@ -132,7 +137,8 @@ def render(outcome: Outcome, dataset_title: str) -> list[RenderableType]:
     shown.append(Text(f"verdict        {outcome.run['verdict']}"))
     shown.append(Text(f"results        {outcome.paths['metrics']}"))
     shown.append(Text(f"predictions    {outcome.paths['predictions']}"))
-    shown.append(Text(f"report         {outcome.paths['report']}"))
+    if "report" in outcome.paths:
+        shown.append(Text(f"report         {outcome.paths['report']}"))
     if outcome.run["command"]:
         shown.append(Text(f"repeat         {outcome.run['command']}"))
     return shown
@@ -160,6 +166,9 @@ def _tables(outcome: Outcome) -> list[RenderableType]:
             values = by_prefix[prefix]
             published = [outcome.published.get(f"{prefix}/{name}") for name in names]
             table.add_row(escape(prefix), *(_points(values[name]) for name in names))
+            intervals = [outcome.intervals.get(f"{prefix}/{name}") for name in names]
+            if level := next((each.level for each in intervals if each), None):
+                table.add_row(f"  {100 * level:g}% CI", *map(_interval, intervals))
             if any(each is not None for each in published):
                 table.add_row("  published", *("" if p is None else _points(p) for p in published))
                 table.add_row(
@@ -176,6 +185,11 @@ def _tables(outcome: Outcome) -> list[RenderableType]:
 def _points(value: float) -> str:
     """A fraction as points with two decimals; -1 means that there was nothing to measure."""
     return "–" if value == -1 or value != value else f"{100 * value:.2f}"
+
+
+def _interval(interval: Interval | None) -> str:
+    """Two ends, one above the other, so that a column stays narrow."""
+    return "" if interval is None else f"{_points(interval.low)}\n{_points(interval.high)}"
 
 
 def _latency(outcome: Outcome) -> list[str]:

@@ -22,6 +22,7 @@ from benchsuite.devices import Device, use_device
 from benchsuite.environment import facts
 from benchsuite.errors import UsageError
 from benchsuite.inference import build_model, describe, predict_all
+from benchsuite.metric_selection import ResolvedMetric, resolve_metrics
 from benchsuite.options import options_to_json
 from benchsuite.predictions.parts import PredictionParts
 from benchsuite.predictions.to_columns import read_predictions
@@ -29,17 +30,16 @@ from benchsuite.protocols import Model
 from benchsuite.recording import Recording, as_json, image_list_sha256, record
 from benchsuite.resolve import (
     OpenedDataset,
-    ResolvedMetric,
     ResolvedModel,
     find_dataset,
     keypoint_layout,
     open_dataset,
-    resolve_metrics,
     resolve_model,
 )
 from benchsuite.results import TOLERANCE, Outcome, verdict
 from benchsuite.run_warnings import find_warnings
-from benchsuite.scoring import Scored, score
+from benchsuite.scoring import Scored, serves, truth_of
+from benchsuite.scoring_choice import ScoringChoice
 from benchsuite.store.results_store import Store, new_run_id, result_identity
 from benchsuite.weights import Weights, resolve_weights
 
@@ -68,6 +68,7 @@ class RunRequest:
     warmup: int = 3
     metrics: Sequence[str] = ()
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    scoring: ScoringChoice = field(default_factory=ScoringChoice)
     out: Path = Path("results")
     resume: bool = False
     command: str = ""
@@ -120,13 +121,13 @@ def plan_run(request: RunRequest) -> RunPlan:
         raise UsageError(
             f"--dataset {request.dataset} is a file: say where its images lie (--images)"
         )
-    tasks = tuple(task for task in model.spec.tasks if task in opened.dataset.tasks)
+    tasks = tuple(task for task in model.spec.tasks if serves(opened.dataset.tasks, task))
     if not tasks:
         raise UsageError(
             f"model {model.spec.name!r} predicts {', '.join(model.spec.tasks)}, dataset "
             f"{opened.title!r} has truth for {', '.join(opened.dataset.tasks)}: nothing to score"
         )
-    metrics = resolve_metrics(opened.spec, tasks, request.metrics)
+    metrics = resolve_metrics(opened.spec, tasks, request.metrics, request.overrides.get("metric"))
     if not metrics:
         raise UsageError(f"no metric scores {', '.join(tasks)} on {opened.title!r} (see --metric)")
     everything = opened.dataset.images()
@@ -248,7 +249,13 @@ def score_and_store(
         predictions = read_predictions(instances, images)
         # Each task is scored as if its results file alone had been handed in: a mask's detection
         # has the area of its mask, not that of a box that stands beside it.
-        scored = score(opened, lambda task: as_results(predictions, task), plan.metrics, tell)
+        scored = plan.request.scoring.score(
+            lambda task: truth_of(opened.dataset, task),
+            lambda task: as_results(predictions, task),
+            plan.metrics,
+            predictions.images,
+            tell,
+        )
         published = published_numbers(plan, ready.weights)
         row = {
             "run_id": run_id,
@@ -338,7 +345,8 @@ def identity_fields(
         "dataset_options": dict(opened.options),
         "annotation_sha256": opened.dataset.annotation_sha256,
         "images_sha256": image_list_sha256(plan.records),
-        "evaluators": {each.spec.name: each.metric.evaluator for each in plan.metrics},
+        "scorer": request.scoring.scorer,
+        "evaluators": {each.spec.name: each.identity for each in plan.metrics},
         "precision": PRECISION,
         "batch_size": request.batch_size,
         "seed": request.seed,

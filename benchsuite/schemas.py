@@ -11,8 +11,8 @@ Conventions, the same in every table:
 * keypoints are flat ``x1, y1, v1, x2, ...`` as in COCO files.
 * maps are PNG bytes: panoptic maps hold the segment number as ``R + 256 G + 65536 B``, semantic
   maps the category id in 8 or 16 bits, 0 for no category. ``benchsuite.predictions.label_maps``
-  writes both. Where a map's ``..._png`` is null, the file named by ``..._path`` holds it; where that
-  is null too, there is none.
+  writes both. Where a map's ``..._png`` is null, the file named by ``..._path`` holds it; where
+  that is null too, there is none.
 """
 
 from __future__ import annotations
@@ -218,9 +218,15 @@ METRICS = pa.schema(
         pa.field("primary", pa.bool_(), nullable=False),
         pa.field("higher_is_better", pa.bool_(), nullable=False),
         pa.field("partial", pa.bool_(), nullable=False),
+        pa.field("ci_low", pa.float64()),
+        pa.field("ci_high", pa.float64()),
+        pa.field("ci_level", pa.float64()),
+        pa.field("ci_method", pa.string()),
     ]
 )
-"""One row a value: ``metric`` is the plugin (``coco_bbox``), ``name`` is ``"bbox/AP"``."""
+"""One row a value: ``metric`` is the plugin (``coco_bbox``), ``name`` is ``"bbox/AP"``. ``ci_low``
+to ``ci_high`` is its confidence interval, where intervals were asked for; ``ci_method`` says how it
+was found, with the number of replicates and the seed."""
 
 STORED_PER_CLASS = pa.schema(
     [

@@ -3,36 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from benchsuite import schemas
 from benchsuite.errors import ContractError
-from benchsuite.protocols import Predictions, Scores
-from benchsuite.resolve import OpenedDataset, ResolvedMetric
+from benchsuite.protocols import Dataset, Predictions, Scores, Truth
 
 if TYPE_CHECKING:
+    from benchsuite.intervals import Interval
+    from benchsuite.metric_selection import ResolvedMetric
     from benchsuite.specs import Category, MetricSpec
+
+TRUTH_OF = {"proposals": "bbox"}
+"""Task to the task whose truth it is scored by, where that is another one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One metric's outcome."""
+    """One metric's outcome.
+
+    Attributes:
+        matches: the match table; ``None`` where the official scorer made the numbers.
+        intervals: value name to its confidence interval, where intervals were asked for.
+    """
 
     spec: MetricSpec
     evaluator: str
     scores: Scores
+    matches: pa.Table | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
 
     def named(self) -> dict[str, float]:
         """``"<prefix>/<value>"`` to number."""
         prefix = self.spec.value_prefix
         return {f"{prefix}/{name}": float(value) for name, value in self.scores.metrics.items()}
 
+    def named_intervals(self) -> dict[str, Interval]:
+        """``"<prefix>/<value>"`` to interval."""
+        return {f"{self.spec.value_prefix}/{name}": each for name, each in self.intervals.items()}
+
+
+def serves(tasks: Sequence[str], task: str) -> bool:
+    """Whether a dataset with truth for ``tasks`` has what ``task`` is scored by."""
+    return task in tasks or TRUTH_OF.get(task) in tasks
+
+
+def truth_of(dataset: Dataset, task: str) -> Truth:
+    """The truth that ``task`` is scored by."""
+    tasks = dataset.tasks
+    return dataset.truth(task if task in tasks else TRUTH_OF.get(task, task))
+
 
 def score(
-    opened: OpenedDataset,
+    truth: Callable[[str], Truth],
     predictions: Callable[[str], Predictions],
     metrics: Sequence[ResolvedMetric],
     tell: Callable[[str], None] = lambda _: None,
@@ -40,18 +66,42 @@ def score(
     """Score the images that were run (those with a row in ``predictions.images``).
 
     Args:
+        truth: task to its truth.
         predictions: task to what is scored for it.
     """
     scored = []
     for resolved in metrics:
         spec, metric = resolved.spec, resolved.metric
-        tell(f"scoring {spec.task} with {metric.evaluator}")
-        truth = opened.dataset.truth(spec.task)
-        matches = metric.match(truth, predictions(spec.task))
+        tell(f"scoring {spec.value_prefix} with {metric.evaluator}")
+        matches = metric.match(truth(spec.task), predictions(spec.task))
         if "image_id" not in matches.column_names:
             raise ContractError(f"metric {spec.name!r}: match() returned no column image_id")
-        scored.append(Scored(spec, metric.evaluator, metric.accumulate(matches)))
+        scored.append(Scored(spec, metric.evaluator, metric.accumulate(matches), matches))
     return scored
+
+
+def with_intervals(
+    scored: Sequence[Scored],
+    metrics: Sequence[ResolvedMetric],
+    images: pa.Table,
+    **settings: Any,
+) -> list[Scored]:
+    """The outcomes with confidence intervals of their values.
+
+    Args:
+        images: the images that were scored, with a column ``image_id``.
+        settings: ``level``, ``replicates`` and ``seed`` of ``benchsuite.intervals.intervals``.
+    """
+    from benchsuite.intervals import intervals
+
+    image_ids = images["image_id"].to_numpy()
+    done = []
+    for outcome, resolved in zip(scored, metrics, strict=True):
+        if outcome.matches is None:
+            raise ContractError(f"{outcome.evaluator} leaves no matches to take intervals from")
+        found = intervals(resolved.metric, outcome.matches, image_ids, **settings)
+        done.append(replace(outcome, intervals=found))
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +135,9 @@ def result_tables(
     rows = []
     for outcome in scored:
         spec = outcome.spec
+        intervals = outcome.named_intervals()
         for name, value in outcome.named().items():
+            interval = intervals.get(name)
             rows.append(
                 {
                     "run_id": keys.run_id,
@@ -102,6 +154,10 @@ def result_tables(
                     "primary": name == f"{spec.value_prefix}/{spec.primary}",
                     "higher_is_better": spec.higher_is_better,
                     "partial": keys.partial,
+                    "ci_low": None if interval is None else interval.low,
+                    "ci_high": None if interval is None else interval.high,
+                    "ci_level": None if interval is None else interval.level,
+                    "ci_method": None if interval is None else interval.method,
                 }
             )
 

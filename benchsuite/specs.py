@@ -123,8 +123,8 @@ class MetricSpec:
     Attributes:
         name: what ``--metric`` takes.
         task: which of ``TASKS`` it scores.
-        factory: import string of ``factory() -> Metric``, or of ``factory(options) -> Metric`` where
-            the spec names ``options``.
+        factory: import string of ``factory() -> Metric``, or of ``factory(options) -> Metric``
+            where the spec names ``options``.
         prefix: what its values are called after, as ``"<prefix>/<value>"``; default: the task.
         primary: the value a leaderboard is sorted by.
         higher_is_better: how it is sorted.

@@ -16,6 +16,8 @@ from benchsuite.cli.shared_options import (
     names_of,
     out_option,
     overrides_argument,
+    scoring_choice,
+    scoring_options,
     show,
     split_option,
     tell,
@@ -75,6 +77,7 @@ Options of model and dataset are given as dotted overrides: model.input.min_size
     metavar="N",
     help="Untimed passes before the stop-watch starts.",
 )
+@scoring_options
 @out_option
 @click.option("--resume", is_flag=True, help="Go on from where an interrupted run stopped.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
@@ -89,7 +92,10 @@ def run(overrides: tuple[str, ...], dry_run: bool, as_json: bool, **given: Any) 
     from benchsuite.options import parse_overrides
     from benchsuite.runs import RunRequest, execute, plan_run
 
-    request = RunRequest(**given, overrides=parse_overrides(overrides), command=command_line())
+    scoring = scoring_choice(given)
+    request = RunRequest(
+        **given, scoring=scoring, overrides=parse_overrides(overrides), command=command_line()
+    )
     plan = plan_run(request)
     if dry_run:
         from benchsuite.dry_run import explain

@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from benchsuite.results import Outcome
+    from benchsuite.scoring_choice import ScoringChoice
 
 Completer = Callable[[click.Context, click.Parameter, str], list[str]]
 
@@ -58,6 +59,59 @@ json_option = click.option(
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[TABLE.KEY=VALUE]...")
 
 
+def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of ``scoring_choice.ScoringChoice``."""
+    options = (
+        click.option(
+            "--scorer",
+            type=click.Choice(["benchsuite", "official", "both"]),
+            default="benchsuite",
+            show_default=True,
+            help="'both' fails where our numbers are not the official scorer's to the last bit.",
+        ),
+        click.option("--ci", is_flag=True, help="95% confidence intervals, by bootstrap."),
+        click.option(
+            "--replicates",
+            type=click.IntRange(100),
+            default=1000,
+            show_default=True,
+            metavar="N",
+            help="Of the bootstrap.",
+        ),
+        click.option(
+            "--ci-seed",
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            metavar="N",
+            help="Of the bootstrap.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def scoring_choice(given: dict[str, Any]) -> ScoringChoice:
+    """Takes the values of ``scoring_options`` out of what was given."""
+    from benchsuite.scoring_choice import ScoringChoice
+
+    return ScoringChoice(
+        scorer=given.pop("scorer"),
+        ci=given.pop("ci"),
+        replicates=given.pop("replicates"),
+        seed=given.pop("ci_seed"),
+    )
+
+
+def use_threads(threads: int | None) -> None:
+    """Let evaluation take so many threads; ``None``: as many as there are cores."""
+    if threads is not None:
+        from benchsuite_kernels.threads import set_evaluation_threads
+
+        set_evaluation_threads(threads)
+
+
 def tell(line: str) -> None:
     """A line for the user, on stderr."""
     click.echo(line, err=True)
@@ -79,7 +133,9 @@ def show(outcome: Outcome, dataset_title: str, *, as_json: bool) -> None:
 
     console = Console(soft_wrap=True, highlight=False)
     for part in render(outcome, dataset_title):
-        console.print(part)
+        # A table is never squeezed: numbers that are cut off are worse than a wrapped line.
+        width = max(console.width, console.measure(part).maximum)
+        console.print(part, width=width, crop=False)
 
 
 def echo_json(value: Any) -> None:

@@ -1,0 +1,114 @@
+"""Truth and predictions that lie in files: what ``benchsuite eval`` holds against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchsuite.errors import DataMissingError, UsageError
+from benchsuite.files.digests import digest_file
+from benchsuite.resolve import OpenedDataset, open_dataset
+from benchsuite.scoring import serves, truth_of
+
+if TYPE_CHECKING:
+    from benchsuite.evaluation import EvalRequest
+    from benchsuite.protocols import Predictions, Truth
+    from benchsuite.records import ImageRecord
+    from benchsuite.specs import Category, DatasetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Both sides, read.
+
+    Attributes:
+        name, split, options, spec: of the dataset; no spec where the truth is but a folder.
+        truth: task to its truth.
+        images: all images, in evaluation order.
+        predictions_name: what the predictions are called, where the user gives no name.
+        input_bytes: size of the predictions' files.
+        n_dropped: records that were not scored, because the user asked for leniency.
+        warnings: what a reader of the numbers has to know.
+    """
+
+    name: str
+    split: str
+    options: Mapping[str, Any]
+    spec: DatasetSpec | None
+    annotation_sha256: str
+    categories: Sequence[Category]
+    images: Sequence[ImageRecord]
+    truth: Callable[[str], Truth]
+    predictions: Predictions
+    predictions_sha256: str
+    predictions_name: str
+    input_bytes: int
+    n_predictions: int
+    n_dropped: int = 0
+    warnings: Sequence[str] = field(default_factory=tuple)
+
+
+def read_evaluated(request: EvalRequest, tell: Callable[[str], None]) -> Evaluated:
+    """Open the truth and read the predictions.
+
+    Raises:
+        UsageError: an unknown name, or the dataset has no truth for the task.
+        DataMissingError: truth or predictions are not there.
+        InputError: a record that cannot be scored.
+    """
+    if request.predictions is None or request.dataset is None:
+        raise UsageError("--dataset and --predictions say what is held against what")
+    if not request.predictions.is_file():
+        raise DataMissingError(f"there is no predictions file {request.predictions}")
+    return _of_dataset(request, request.dataset, request.predictions, tell)
+
+
+def _of_dataset(
+    request: EvalRequest, dataset: str, path: Path, tell: Callable[[str], None]
+) -> Evaluated:
+    from benchsuite.columns.coco_results import read_coco_results
+
+    task = scored_task(request)
+    opened = open_dataset(
+        dataset,
+        split=request.split,
+        tasks=(task,),
+        overrides=request.overrides.get("dataset"),
+    )
+    _check_serves(opened, task)
+    images, categories = opened.dataset.images(), opened.dataset.categories
+    size = path.stat().st_size
+    tell(f"reading {path} ({size / 1e6:.1f} MB)")
+    predictions = read_coco_results(path, images, categories, task)
+    return Evaluated(
+        name=opened.name,
+        split=opened.split,
+        options=opened.options,
+        spec=opened.spec,
+        annotation_sha256=opened.dataset.annotation_sha256,
+        categories=categories,
+        images=images,
+        truth=lambda task: truth_of(opened.dataset, task),
+        predictions=predictions,
+        predictions_sha256=digest_file(path, ["sha256"])["sha256"],
+        predictions_name=path.stem,
+        input_bytes=size,
+        n_predictions=predictions.instances.num_rows,
+    )
+
+
+def _check_serves(opened: OpenedDataset, task: str) -> None:
+    if not serves(opened.dataset.tasks, task):
+        raise UsageError(
+            f"dataset {opened.title!r} has no truth for {task!r}; it has "
+            f"{', '.join(opened.dataset.tasks)}"
+        )
+
+
+def scored_task(request: EvalRequest) -> str:
+    """What the prefix that was asked for scores: ``bbox`` for ``lvis-bbox``."""
+    from benchsuite.metric_selection import metrics_with_prefix
+
+    return metrics_with_prefix(request.task)[0].task
