@@ -132,10 +132,13 @@ def show(outcome: Outcome, dataset_title: str, *, as_json: bool) -> None:
     from benchsuite.results import render
 
     console = Console(soft_wrap=True, highlight=False)
-    for part in render(outcome, dataset_title):
-        # A table is never squeezed: numbers that are cut off are worse than a wrapped line.
-        width = max(console.width, console.measure(part).maximum)
-        console.print(part, width=width, crop=False)
+    parts = render(outcome, dataset_title)
+    # A table is never squeezed: numbers that are cut off are worse than a wrapped line.
+    unlimited = console.options.update(max_width=10_000)
+    widest = max(console.measure(part, options=unlimited).maximum for part in parts)
+    console.width = max(console.width, widest)
+    for part in parts:
+        console.print(part)
 
 
 def echo_json(value: Any) -> None:
