@@ -22,10 +22,13 @@ class Outer:
 
 
 def test_overrides_are_json_where_they_are_json_and_text_where_not():
-    parsed = parse_overrides(["model.input.size=320", "model.name=b c", "dataset.flag=true"])
+    parsed = parse_overrides(
+        ["model.input.size=320", "model.name=b c", "dataset.flag=true", "metric.ious=[0.5]"]
+    )
     assert parsed == {
         "model": {"input": {"size": 320}, "name": "b c"},
         "dataset": {"flag": True},
+        "metric": {"ious": [0.5]},
     }
 
 

@@ -162,7 +162,7 @@ def publish(site: Site, monkeypatch: pytest.MonkeyPatch) -> Publish:
     found.datasets["squares"] = DatasetSpec(
         "squares", tasks=("bbox",), factory="reproduction_fixture:Squares", metrics=("coco_bbox",)
     )
-    for module_ in (plugins, resolve, reproduction):
+    for module_ in (plugins, resolve, metric_selection, reproduction):
         monkeypatch.setattr(module_, "registry", lambda: found)
 
     def register(numbers: dict[str, float], **weights: Any) -> RecipeSpec:

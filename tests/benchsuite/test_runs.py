@@ -107,7 +107,7 @@ def registered(monkeypatch):
     found.datasets["squares"] = DatasetSpec(
         "squares", tasks=("bbox",), factory="corridor_fixture:Squares", metrics=("coco_bbox",)
     )
-    for module_ in (plugins, resolve):
+    for module_ in (plugins, resolve, metric_selection):
         monkeypatch.setattr(module_, "registry", lambda: found)
     return found
 
