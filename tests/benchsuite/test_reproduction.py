@@ -25,6 +25,7 @@ from benchsuite import (
     Prediction,
     RecipeSpec,
     build_truth,
+    metric_selection,
     plugins,
     reproduction,
     resolve,

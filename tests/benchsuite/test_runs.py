@@ -22,6 +22,7 @@ from benchsuite import (
     Prediction,
     Scores,
     build_truth,
+    metric_selection,
     plugins,
     resolve,
 )
