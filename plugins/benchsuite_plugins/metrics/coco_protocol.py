@@ -30,6 +30,8 @@ class Value:
         area: label of the area range.
         max_detections: detections of an image and category that count.
         iou: the IoU threshold; ``None``: the mean over all.
+        categories: ids, ascending, of those it is the mean over; ``None``: all, and then there is
+            such a value of each category, too.
     """
 
     name: str
@@ -37,6 +39,13 @@ class Value:
     area: str
     max_detections: int
     iou: float | None = None
+    categories: tuple[int, ...] | None = None
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Value:
+        """The value that ``asdict`` made, by way of JSON."""
+        ids = stored.get("categories")
+        return cls(**{**stored, "categories": None if ids is None else tuple(ids)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ class CocoProtocol:
             areas=tuple(stored["areas"]),
             area_ranges=tuple((low, high) for low, high in stored["area_ranges"]),
             max_detections=tuple(stored["max_detections"]),
-            values=tuple(Value(**value) for value in stored["values"]),
+            values=tuple(Value.from_json(value) for value in stored["values"]),
         )
 
 

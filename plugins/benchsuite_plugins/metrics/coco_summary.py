@@ -31,6 +31,8 @@ def per_class(curves: PrecisionRecall) -> pa.Table:
     """``schemas.PER_CLASS``: the protocol's numbers of each category by itself."""
     rows = []
     for value in curves.header.protocol.values:
+        if value.categories is not None:
+            continue
         selected = _selected(curves, value)
         for k, category_id in enumerate(curves.header.category_ids):
             mean = _mean(selected[..., k, :])
@@ -75,7 +77,10 @@ def _selected(curves: PrecisionRecall, value: Value) -> NDArray[np.float64]:
     values = curves.precision if value.kind == "precision" else curves.recall
     if value.iou is not None:
         values = values[[protocol.iou_thresholds.index(value.iou)]]
-    return values[..., a, m : m + 1]
+    values = values[..., a, m : m + 1]
+    if value.categories is None:
+        return values
+    return values[..., np.isin(curves.header.category_ids, value.categories), :]
 
 
 def _mean(values: NDArray[np.float64]) -> float:
