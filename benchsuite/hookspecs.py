@@ -7,6 +7,7 @@ from pluggy import HookimplMarker, HookspecMarker
 from benchsuite.specs import (
     CommandSpec,
     DatasetSpec,
+    FormatSpec,
     LossSpec,
     MetricSpec,
     ModelSpec,
@@ -46,6 +47,11 @@ def benchsuite_transforms() -> list[TransformSpec]:  # type: ignore[empty-body]
 @hookspec
 def benchsuite_recipes() -> list[RecipeSpec]:  # type: ignore[empty-body]
     """Zoo entries: a model with options, weights and published numbers."""
+
+
+@hookspec
+def benchsuite_formats() -> list[FormatSpec]:  # type: ignore[empty-body]
+    """Formats of labels and detections, by name."""
 
 
 @hookspec

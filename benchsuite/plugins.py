@@ -26,6 +26,7 @@ from benchsuite.specs import (
     TASKS,
     CommandSpec,
     DatasetSpec,
+    FormatSpec,
     LossSpec,
     MetricSpec,
     ModelSpec,
@@ -49,6 +50,7 @@ KINDS: Mapping[str, type[Any]] = MappingProxyType(
         "losses": LossSpec,
         "transforms": TransformSpec,
         "recipes": RecipeSpec,
+        "formats": FormatSpec,
         "commands": CommandSpec,
     }
 )
@@ -102,6 +104,7 @@ class Registry:
     losses: dict[str, LossSpec] = field(default_factory=dict)
     transforms: dict[str, TransformSpec] = field(default_factory=dict)
     recipes: dict[str, RecipeSpec] = field(default_factory=dict)
+    formats: dict[str, FormatSpec] = field(default_factory=dict)
     commands: dict[str, CommandSpec] = field(default_factory=dict)
     plugins: list[PluginInfo] = field(default_factory=list)
     failures: list[PluginFailure] = field(default_factory=list)
@@ -256,12 +259,32 @@ def _check(kind: str, spec_type: type[Any], spec: object) -> None:
     name = spec.name
     if not isinstance(name, str) or not name or name != name.strip() or "/" in name:
         raise PluginError(f"benchsuite_{kind}() registered the name {name!r}: not a usable name")
-    factory = spec.source if isinstance(spec, RecipeSpec) else spec.factory
-    if not isinstance(factory, str) or not factory.partition(":")[2]:
-        raise PluginError(f"{name!r}: {factory!r} is not of the form 'package.module:attribute'")
+    for factory in _import_strings(spec):
+        if not isinstance(factory, str) or not factory.partition(":")[2]:
+            raise PluginError(
+                f"{name!r}: {factory!r} is not of the form 'package.module:attribute'"
+            )
     tasks: object = (spec.task,) if isinstance(spec, MetricSpec) else getattr(spec, "tasks", ())
     if not isinstance(tasks, tuple | list) or not all(task in TASKS for task in tasks):
         raise PluginError(f"{name!r}: tasks {tasks!r} are not among {', '.join(TASKS)}")
+
+
+def _import_strings(spec: Any) -> list[object]:
+    """The import strings without which a spec is of no use."""
+    if isinstance(spec, RecipeSpec):
+        return [spec.source]
+    if isinstance(spec, FormatSpec):
+        functions = (
+            spec.read_truth,
+            spec.write_truth,
+            spec.read_predictions,
+            spec.write_predictions,
+        )
+        given = [function for function in functions if function is not None]
+        if not given:
+            raise PluginError(f"{spec.name!r} neither reads nor writes anything")
+        return [spec.recognises, *given]
+    return [spec.factory]
 
 
 __all__ = [

@@ -4,8 +4,8 @@ there is none. Standard output is left to results."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from typing import Protocol
 
@@ -16,6 +16,10 @@ class Progress(Protocol):
     """Counts finished work."""
 
     def advance(self, count: int) -> None: ...
+
+
+ShowsProgress = Callable[[str, int], AbstractContextManager[Progress]]
+"""What shows progress: called with a title and the number of items."""
 
 
 @contextmanager
@@ -64,6 +68,17 @@ def _bar(title: str, total: int, done: int, unit: str) -> Iterator[Progress]:
                 shown.advance(task, count)
 
         yield Bar()
+
+
+@contextmanager
+def no_progress(title: str, total: int) -> Iterator[Progress]:
+    """Show nothing."""
+    yield _Silence()
+
+
+class _Silence:
+    def advance(self, count: int) -> None:
+        pass
 
 
 class _Lines:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from benchsuite.progress import ShowsProgress, no_progress
 from benchsuite.specs import Category, KeypointLayout
 
 if TYPE_CHECKING:
@@ -204,9 +205,6 @@ class PublishedDataset(Protocol):
     def published_image_count(self) -> int | None: ...
 
 
-# --- metrics ----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """Predictions, as columns.
@@ -220,6 +218,74 @@ class Predictions:
     images: pa.Table
     instances: pa.Table
     source: str = ""
+
+
+# --- formats ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TruthRequest:
+    """What a format's ``read_truth`` is given.
+
+    Attributes:
+        path: the file or folder.
+        images: the folder that the images lie in; ``None``: where the format has it. Formats
+            that do not store the images' sizes read them from their headers.
+        split: which part of it, where it has several; ``None``: the format's own choice.
+        categories: what the labels mean; empty: as the files say, where they do.
+        keypoints: the layout of keypoints, where the files do not say it.
+        task: one of ``TASKS`` that the truth is for; empty: everything that is there.
+        progress: see ``benchsuite.progress.progress``; nothing is shown by default.
+    """
+
+    path: Path
+    images: Path | None = None
+    split: str | None = None
+    categories: tuple[Category, ...] = ()
+    keypoints: KeypointLayout | None = None
+    task: str = ""
+    progress: ShowsProgress = no_progress
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionsRequest:
+    """What a format's ``read_predictions`` is given.
+
+    Attributes:
+        path: the file or folder.
+        images: all images of the dataset, each of which gets a row in ``Predictions.images``.
+        categories: all categories of the dataset.
+        task: one of ``TASKS`` that they are scored for; empty: everything that is there.
+        progress: as in ``TruthRequest``.
+    """
+
+    path: Path
+    images: Sequence[ImageRecord]
+    categories: tuple[Category, ...]
+    task: str = ""
+    progress: ShowsProgress = no_progress
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """What a format's ``write_truth`` and ``write_predictions`` are given.
+
+    Attributes:
+        path: the file or folder; it is not there yet, the folder above it is.
+        categories: all categories of the dataset.
+        split: what a format that keeps lists of images calls this one.
+        task: one of ``TASKS`` that is meant; empty: everything.
+        progress: as in ``TruthRequest``.
+    """
+
+    path: Path
+    categories: tuple[Category, ...]
+    split: str = "val"
+    task: str = ""
+    progress: ShowsProgress = no_progress
+
+
+# --- metrics ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,43 @@ class RecipeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """A format in which labels and detections lie on disk, as a file or a folder.
+
+    Every function is named by an import string and may be missing; a format has one at least of
+    those that read and write. Their requests are in ``benchsuite.protocols``.
+
+    Attributes:
+        name: what ``--from`` and ``--to`` take.
+        recognises: ``recognises(path: Path) -> bool``: whether a path that is there looks like this
+            format. A look at names and first bytes, cheap and without errors.
+        read_truth: ``read_truth(request: TruthRequest) -> Truth``.
+        write_truth: ``write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]``; what
+            comes back says what the format could not hold and how many of it there were
+            (``{"masks": 839}``).
+        read_predictions: ``read_predictions(request: PredictionsRequest) -> Predictions``.
+        write_predictions: ``write_predictions(predictions: Predictions, request: WriteRequest) ->
+            Mapping[str, int]``, as ``write_truth``.
+        suffixes: endings of the files it reads; a file with another ending is not looked at. A
+            folder always is.
+        tasks: which of ``TASKS`` it can hold something of.
+        summary: one line.
+        licence: SPDX identifier of the format's code.
+    """
+
+    name: str
+    recognises: str
+    read_truth: str | None = None
+    write_truth: str | None = None
+    read_predictions: str | None = None
+    write_predictions: str | None = None
+    suffixes: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    summary: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CommandSpec:
     """A further verb: ``factory`` is the import string of a ``click.Command``."""
 
@@ -233,7 +270,16 @@ class CommandSpec:
     summary: str = ""
 
 
-Spec = ModelSpec | DatasetSpec | MetricSpec | LossSpec | TransformSpec | RecipeSpec | CommandSpec
+Spec = (
+    ModelSpec
+    | DatasetSpec
+    | MetricSpec
+    | LossSpec
+    | TransformSpec
+    | RecipeSpec
+    | FormatSpec
+    | CommandSpec
+)
 
 
 def load(import_string: str) -> Any:

@@ -8,7 +8,16 @@ import click
 
 from benchsuite.cli.shared_options import echo_json, json_option, names_of
 
-KINDS = ("models", "datasets", "metrics", "recipes", "losses", "transforms", "plugins")
+KINDS = (
+    "models",
+    "datasets",
+    "metrics",
+    "recipes",
+    "formats",
+    "losses",
+    "transforms",
+    "plugins",
+)
 
 EPILOG = """\b
 Examples:
@@ -17,8 +26,11 @@ Examples:
   benchsuite list recipes --dataset coco --json
 """
 
-WITH_TASKS = ("models", "datasets", "metrics", "recipes")
+WITH_TASKS = ("models", "datasets", "metrics", "recipes", "formats")
 WITH_DATASET = ("recipes",)
+
+SIDES = ("truth", "predictions")
+FORMAT_FUNCTIONS = {f"{verb}_{what}" for verb in ("read", "write") for what in SIDES}
 
 
 @click.command("list", epilog=EPILOG)
@@ -32,9 +44,9 @@ WITH_DATASET = ("recipes",)
 )
 @json_option
 def list_(kind: str | None, task: str | None, dataset: str | None, as_json: bool) -> None:
-    """List models, datasets, metrics, recipes or plugins; without KIND, the first four and any
+    """List models, datasets, metrics, recipes, formats or plugins; without KIND, these and any
     plugin that could not be used."""
-    kinds = [kind] if kind else ["models", "datasets", "metrics", "recipes", "plugins"]
+    kinds = [kind] if kind else [*WITH_TASKS, "plugins"]
     _check_filters(kind, task, dataset)
     rows = {each: _filtered(_rows(each), task, dataset) for each in kinds}
     if as_json:
@@ -105,6 +117,8 @@ def _rows(kind: str) -> list[dict[str, Any]]:
         {**_shown(spec), "distribution": found.origins[kind, name]}
         for name, spec in sorted(found.of_kind(kind).items())
     ]
+    if kind == "formats":
+        rows = [{**row, **_directions(found.formats[row["name"]])} for row in rows]
     if kind == "recipes":
         # What it is chiefly for: the first of its tasks.
         rows = [{**row, "task": next(iter(row["tasks"]), "")} for row in rows]
@@ -114,12 +128,21 @@ def _rows(kind: str) -> list[dict[str, Any]]:
 def _shown(spec: Any) -> dict[str, Any]:
     """What a list says of a spec: its own fields, but for how it is made."""
     hidden = {"factory", "source", "options", "categories", "keypoints", "fetch"}
+    hidden |= {"recognises", *FORMAT_FUNCTIONS}
     row = {}
     for name in spec.__dataclass_fields__:
         if name not in hidden:
             value = getattr(spec, name)
             row[name] = list(value) if isinstance(value, tuple) else value
     return row
+
+
+def _directions(spec: Any) -> dict[str, list[str]]:
+    """What a format reads and writes: ``truth``, ``predictions`` or both."""
+    return {
+        f"{verb}s": [what for what in SIDES if getattr(spec, f"{verb}_{what}") is not None]
+        for verb in ("read", "write")
+    }
 
 
 def _table(kind: str, rows: list[dict[str, Any]]) -> None:
@@ -131,6 +154,7 @@ def _table(kind: str, rows: list[dict[str, Any]]) -> None:
         "datasets": ("name", "tasks", "summary", "licence", "distribution"),
         "metrics": ("name", "task", "summary", "distribution"),
         "recipes": ("name", "model", "dataset", "summary", "distribution"),
+        "formats": ("name", "tasks", "reads", "writes", "summary", "distribution"),
         "plugins": ("name", "distribution", "version", "error"),
     }.get(kind, ("name", "summary", "distribution"))
     cells = [[_text(row.get(column, "")) for column in columns] for row in rows]

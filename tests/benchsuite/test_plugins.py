@@ -12,7 +12,7 @@ from benchsuite.contract import CONTRACT_VERSION, accepts
 from benchsuite.errors import PluginError, UsageError
 from benchsuite.hookspecs import hookimpl
 from benchsuite.plugins import load_registry
-from benchsuite.specs import ModelSpec, load
+from benchsuite.specs import FormatSpec, ModelSpec, load
 
 
 class _Distribution:
@@ -163,3 +163,31 @@ def test_load_takes_nested_attributes_and_refuses_other_forms():
     assert load("json:JSONDecoder.decode").__name__ == "decode"
     with pytest.raises(ValueError, match=r"package\.module:attribute"):
         load("json.loads")
+
+
+def formats(*specs: object):
+    @hookimpl
+    def benchsuite_formats():
+        return list(specs)
+
+    return benchsuite_formats
+
+
+def test_a_format_is_found(entry):
+    spec = FormatSpec("mine", recognises="os.path:exists", read_truth="json:loads")
+    registry = load_registry([entry("mine", benchsuite_formats=formats(spec))])
+    assert registry.formats == {"mine": spec}
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        (FormatSpec("f", recognises="os.path:exists"), "'f' neither reads nor writes anything"),
+        (FormatSpec("f", recognises="exists", read_truth="json:loads"), "'exists' is not of the"),
+        (FormatSpec("f", recognises="os.path:exists", write_truth="dumps"), "'dumps' is not of"),
+    ],
+)
+def test_a_format_that_is_of_no_use_is_refused(entry, spec, problem):
+    registry = load_registry([entry("mine", benchsuite_formats=formats(spec))])
+    assert registry.formats == {}
+    assert problem in registry.failures[0].error
