@@ -245,6 +245,8 @@ STORED_PR_CURVES = pa.schema(
         *PR_CURVES,
     ]
 )
+"""``task`` in this table and in ``STORED_PER_CLASS`` is the prefix that the metric's values carry:
+two protocols for one task (``bbox``, ``lvis-bbox``) must not be mixed up."""
 
 STORED_SAMPLES = pa.schema([pa.field("run_id", pa.string(), nullable=False), *SAMPLES])
 

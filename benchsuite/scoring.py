@@ -163,7 +163,7 @@ def result_tables(
 
     def stored(schema: pa.Schema, part: Callable[[Scores], pa.Table | None]) -> pa.Table:
         tables = [
-            _stored(table, schema, keys.run_id, outcome.spec.task, names)
+            _stored(table, schema, keys.run_id, outcome.spec.value_prefix, names)
             for outcome in scored
             if (table := part(outcome.scores)) is not None
         ]
@@ -177,13 +177,13 @@ def result_tables(
 
 
 def _stored(
-    table: pa.Table, schema: pa.Schema, run_id: str, task: str, names: Mapping[int, str]
+    table: pa.Table, schema: pa.Schema, run_id: str, prefix: str, names: Mapping[int, str]
 ) -> pa.Table:
     n = table.num_rows
     category = [names.get(i, str(i)) for i in table["category_id"].to_pylist()]
     columns = {
         "run_id": pa.array([run_id] * n, pa.string()),
-        "task": pa.array([task] * n, pa.string()),
+        "task": pa.array([prefix] * n, pa.string()),
         "category": pa.array(category, pa.string()),
         **{name: table[name] for name in table.column_names},
     }

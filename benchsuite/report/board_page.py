@@ -209,7 +209,7 @@ def _overlays(board: Board, table_of: TableOf, run_href: Callable[[str], str]) -
     found: dict[float, list[tuple[LineStyle, str, Curve]]] = {}
     for place, entry in enumerate(board.ranked[:MOST_CURVES]):
         run_id, name = entry.run["run_id"], f"{entry.rank}. {run_name(entry.run)}"
-        curves = mean_curves(table_of("pr_curves", run_id), board.task)
+        curves = mean_curves(table_of("pr_curves", run_id), board.key.prefix)
         if curves:
             style = line_style(place)
             legend.append((style, name, run_href(run_id)))
@@ -237,5 +237,5 @@ def _overlays(board: Board, table_of: TableOf, run_href: Callable[[str], str]) -
 def _heat(board: Board, table_of: TableOf) -> tuple[HeatMap, list[Run]] | None:
     best = board.ranked[:MOST_HEAT_COLUMNS]
     tables = [table_of("per_class", entry.run["run_id"]) for entry in best]
-    found = heat_map(tables, board.task, board.primary)
+    found = heat_map(tables, board.key.prefix, board.primary)
     return None if found is None else (found, [entry.run for entry in best])

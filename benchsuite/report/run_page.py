@@ -93,13 +93,16 @@ class Value:
     published: str
     difference: str
     verdict: str
+    interval: str
+    level: str
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric's numbers in this run."""
+    """One metric's numbers in this run; ``prefix`` is what their names begin with."""
 
     task: str
+    prefix: str
     title: str
     noun: str
     metric: str
@@ -110,6 +113,11 @@ class Score:
     @property
     def headline(self) -> Value:
         return next((value for value in self.values if value.primary), self.values[0])
+
+    @property
+    def level(self) -> str:
+        """The confidence level of the intervals, in per cent; empty where there are none."""
+        return next((value.level for value in self.values if value.level), "")
 
     @property
     def claimed(self) -> bool:
@@ -140,6 +148,7 @@ def _scores(run: Run, metrics: pa.Table) -> list[Score]:
         scores.append(
             Score(
                 task=task,
+                prefix=primary.partition("/")[0],
                 title=task_title(task),
                 noun=TASK_NOUNS.get(task, task),
                 metric=metric,
@@ -176,7 +185,16 @@ def _value(run: Run, row: Mapping[str, Any], scale: int) -> Value:
             2,
         ),
         verdict=judged,
+        interval=_interval(row, scale),
+        level="" if row.get("ci_level") is None else f"{100 * row['ci_level']:g}%",
     )
+
+
+def _interval(row: Mapping[str, Any], scale: int) -> str:
+    if row.get("ci_low") is None:
+        return ""
+    low, high = (notation.value(measurable(row[end]), scale, 2) for end in ("ci_low", "ci_high"))
+    return f"{low} to {high}"
 
 
 def _timing(samples: pa.Table | None) -> Timing | None:
@@ -241,7 +259,7 @@ def _curves(curves: pa.Table | None, scores: Sequence[Score]) -> list[CurveFigur
         return []
     drawn = []
     for score in scores:
-        found = mean_curves(curves, score.task)
+        found = mean_curves(curves, score.prefix)
         if not found:
             continue
         threshold = "OKS" if score.task == "keypoints" else "IoU"
@@ -254,7 +272,7 @@ def _curves(curves: pa.Table | None, scores: Sequence[Score]) -> list[CurveFigur
         ]
         chart = precision_recall(
             lines,
-            name=f"pr-{score.task}",
+            name=f"pr-{score.prefix}",
             description=f"Precision against recall of {score.noun}, mean over "
             f"{found[0].categories} categories: {', '.join(told for _, told, _ in lines)}.",
         )
@@ -268,5 +286,5 @@ def _class_tables(
 ) -> list[tuple[Score, ClassTable]]:
     if per_class is None or per_class.num_rows == 0:
         return []
-    found = [(score, class_table(per_class, score.task, score.primary)) for score in scores]
+    found = [(score, class_table(per_class, score.prefix, score.primary)) for score in scores]
     return [(score, table) for score, table in found if table is not None]
