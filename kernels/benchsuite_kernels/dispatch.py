@@ -17,6 +17,8 @@ from types import ModuleType
 
 OPERATORS = (
     "batched_nms",
+    "instance_map_overlaps",
+    "instance_map_regions",
     "paste_masks_to_rle",
     "rle_area",
     "rle_decode",
