@@ -239,6 +239,16 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             fetch="benchsuite_plugins.datasets.coco_download:fetch",
         ),
         DatasetSpec(
+            name="cityscapes",
+            tasks=("bbox", "segm", "semantic", "panoptic"),
+            factory="benchsuite_plugins.datasets.cityscapes.dataset:open_cityscapes",
+            metrics=("coco_bbox", "coco_segm"),
+            splits=("val", "train", "test"),
+            summary="Cityscapes, fine annotations: instances, semantic and panoptic maps",
+            licence="Cityscapes (non-commercial)",
+            categories="benchsuite_plugins.datasets.cityscapes.labels:CATEGORIES",
+        ),
+        DatasetSpec(
             name="coco_format",
             tasks=("bbox", "segm", "keypoints"),
             factory="benchsuite_plugins.datasets.coco_format:open_coco_format",
