@@ -17,6 +17,7 @@ from types import ModuleType
 
 OPERATORS = (
     "batched_nms",
+    "federated_detections",
     "instance_map_overlaps",
     "instance_map_regions",
     "paste_masks_to_rle",

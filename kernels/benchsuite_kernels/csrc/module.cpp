@@ -10,6 +10,7 @@ constexpr int kInterface = 2;
 
 PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   module.attr("INTERFACE") = kInterface;
+  benchsuite::bind_federated(module);
   benchsuite::bind_instance_maps(module);
   benchsuite::bind_ops(module);
   benchsuite::bind_rle(module);
