@@ -20,6 +20,7 @@ OPERATORS = (
     "federated_detections",
     "instance_map_overlaps",
     "instance_map_regions",
+    "match_detections",
     "paste_masks_to_rle",
     "rle_area",
     "rle_decode",

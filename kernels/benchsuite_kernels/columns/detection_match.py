@@ -25,7 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchsuite_kernels.columns import detection_match_reference
+from benchsuite_kernels.columns.detection_match_reference import NEARLY_ONE
 from benchsuite_kernels.columns.match_arrays import Detections, Matches, Truths
+from benchsuite_kernels.columns.native_overlaps import native_overlaps
 from benchsuite_kernels.columns.overlaps import (
     BoxOverlaps,
     GivenOverlaps,
@@ -37,7 +39,7 @@ from benchsuite_kernels.columns.overlaps import (
     require,
     require_sides,
 )
-from benchsuite_kernels.dispatch import tally
+from benchsuite_kernels.dispatch import native, tally
 
 __all__ = [
     "BoxOverlaps",
@@ -91,7 +93,30 @@ def match_detections(
     if most_detections < 0:
         raise ValueError(f"{most_detections} detections of a group cannot count")
     require_sides(overlaps, len(detections), len(truths))
-    tally("match_detections", "reference")
-    return detection_match_reference.match_detections(
-        detections, truths, overlaps, iou_thresholds, area_ranges, most_detections
+    extension = native()
+    if extension is None:
+        tally("match_detections", "reference")
+        return detection_match_reference.match_detections(
+            detections, truths, overlaps, iou_thresholds, area_ranges, most_detections
+        )
+    tally("match_detections", "c++")
+    kind, record = native_overlaps(
+        extension,
+        overlaps,
+        detections,
+        truths.groups,
+        least=min(*iou_thresholds, NEARLY_ONE),
+        most_detections=most_detections,
+        threads=threads,
     )
+    found = extension.detection_match.match(
+        detections,
+        truths,
+        kind,
+        record,
+        iou_thresholds,
+        area_ranges,
+        most_detections,
+        threads,
+    )
+    return Matches(*found)

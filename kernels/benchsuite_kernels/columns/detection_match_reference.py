@@ -13,7 +13,7 @@ from benchsuite_kernels.columns.overlaps_reference import overlap_matrix
 
 _Flags = NDArray[np.bool_]
 
-_NEARLY_ONE = 1 - 1e-10
+NEARLY_ONE = 1 - 1e-10
 """The overlap that a threshold above it is lowered to."""
 
 
@@ -54,7 +54,7 @@ def match_detections(
         for area in range(len(area_ranges)):
             for t, threshold in enumerate(iou_thresholds.tolist()):
                 taken = _taken(
-                    matrix, min(threshold, _NEARLY_ONE), truth_ignored[area, members], crowd
+                    matrix, min(threshold, NEARLY_ONE), truth_ignored[area, members], crowd
                 )
                 takes = taken >= 0
                 chosen = members[taken[takes]]

@@ -13,5 +13,6 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_federated(module);
   benchsuite::bind_instance_maps(module);
   benchsuite::bind_ops(module);
+  benchsuite::bind_detection_match(module);
   benchsuite::bind_rle(module);
 }

@@ -92,9 +92,9 @@ std::string encode(const uint8_t* mask, int64_t height, int64_t width) {
   return changes.compress(height * width);
 }
 
-std::vector<int64_t> decompress(std::string_view counts) {
+void decompress(std::string_view counts, std::vector<int64_t>& runs) {
   if (counts.empty()) throw std::invalid_argument("the RLE is empty");
-  std::vector<int64_t> runs;
+  runs.clear();
   runs.reserve(counts.size());
   for (size_t at = 0; at < counts.size();) {
     int64_t number = 0;
@@ -121,16 +121,27 @@ std::vector<int64_t> decompress(std::string_view counts) {
     if (number > kLongestRun) throw bad_run(run, "longer than any image");
     runs.push_back(number);
   }
+}
+
+std::vector<int64_t> decompress(std::string_view counts) {
+  std::vector<int64_t> runs;
+  decompress(counts, runs);
   return runs;
 }
 
-std::vector<int64_t> runs_of_image(std::string_view counts, int64_t height, int64_t width) {
-  std::vector<int64_t> runs = decompress(counts);
+void runs_of_image(std::string_view counts, int64_t height, int64_t width,
+                   std::vector<int64_t>& runs) {
+  decompress(counts, runs);
   const int64_t covered = std::accumulate(runs.begin(), runs.end(), int64_t{0});
   if (covered != height * width)
     throw std::invalid_argument("the runs of the RLE cover " + std::to_string(covered) +
                                 " pixels, an image of " + std::to_string(height) + " x " +
                                 std::to_string(width) + " has " + std::to_string(height * width));
+}
+
+std::vector<int64_t> runs_of_image(std::string_view counts, int64_t height, int64_t width) {
+  std::vector<int64_t> runs;
+  runs_of_image(counts, height, width, runs);
   return runs;
 }
 

@@ -40,6 +40,10 @@ int64_t validate(std::string_view counts, int64_t height, int64_t width);
 Box to_box(std::string_view counts, int64_t height, int64_t width);
 // The runs, checked against the image's size.
 std::vector<int64_t> runs_of_image(std::string_view counts, int64_t height, int64_t width);
+// The same two into memory that is there already.
+void decompress(std::string_view counts, std::vector<int64_t>& runs);
+void runs_of_image(std::string_view counts, int64_t height, int64_t width,
+                   std::vector<int64_t>& runs);
 // `mask`: height x width bytes, column by column; all are written.
 void fill(const std::vector<int64_t>& runs, uint8_t* mask);
 
