@@ -213,6 +213,18 @@ def benchsuite_models() -> list[ModelSpec]:
 @hookimpl
 def benchsuite_datasets() -> list[DatasetSpec]:
     detection = ("coco_bbox", "coco_segm", "coco_keypoints")
+
+    def lvis(name: str, factory: str, splits: tuple[str, ...], summary: str) -> DatasetSpec:
+        return DatasetSpec(
+            name=name,
+            tasks=("bbox", "segm"),
+            factory=f"benchsuite_plugins.datasets.lvis:{factory}",
+            metrics=("lvis_bbox", "lvis_segm"),
+            splits=splits,
+            summary=summary,
+            licence="CC-BY-4.0",
+        )
+
     return [
         DatasetSpec(
             name="shapes",
@@ -237,6 +249,18 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             licence="CC-BY-4.0",
             keypoints="benchsuite_plugins.datasets.coco:PERSON_KEYPOINTS",
             fetch="benchsuite_plugins.datasets.coco_download:fetch",
+        ),
+        lvis(
+            "lvis",
+            "open_v1",
+            ("val", "train", "minival"),
+            "LVIS v1: masks of 1203 categories on COCO's images, federated annotation",
+        ),
+        lvis(
+            "lvis_v0.5",
+            "open_v05",
+            ("val", "train", "val_rand_100", "val_cocofied", "train_cocofied"),
+            "LVIS v0.5: masks of 1230 categories on COCO's images, federated annotation",
         ),
         DatasetSpec(
             name="cityscapes",
@@ -296,6 +320,17 @@ def benchsuite_losses() -> list[LossSpec]:
 
 @hookimpl
 def benchsuite_metrics() -> list[MetricSpec]:
+    def lvis(task: str, what: str) -> MetricSpec:
+        return MetricSpec(
+            name=f"lvis_{task}",
+            task=task,
+            factory=f"benchsuite_plugins.metrics.lvis_ap:{task}",
+            prefix=f"lvis-{task}",
+            summary=f"LVIS average precision of {what}, as the lvis package computes it",
+            licence="Apache-2.0",
+            official=f"benchsuite_plugins.metrics.lvis_official:{task}",
+        )
+
     def coco(task: str, what: str) -> MetricSpec:
         return MetricSpec(
             name=f"coco_{task}",
@@ -305,7 +340,13 @@ def benchsuite_metrics() -> list[MetricSpec]:
             licence="Apache-2.0",
         )
 
-    return [coco("bbox", "boxes"), coco("segm", "masks"), coco("keypoints", "keypoints (OKS)")]
+    return [
+        coco("bbox", "boxes"),
+        coco("segm", "masks"),
+        coco("keypoints", "keypoints (OKS)"),
+        lvis("bbox", "boxes"),
+        lvis("segm", "masks"),
+    ]
 
 
 @hookimpl

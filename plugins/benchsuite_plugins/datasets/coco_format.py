@@ -43,6 +43,8 @@ class CocoFormatDataset:
         keypoints: the layout of its keypoints; ``None``: as the file's categories describe it.
         sigmas: of the keypoints that the file's categories describe; empty: COCO's, where the
             keypoints are seventeen.
+        named_by: the field that says where an image lies, ``file_name`` or ``coco_url``; see
+            ``benchsuite.columns.truth.image_names``.
         panoptic: a panoptic annotation file of the same images. Its maps are in the folder called
             as the file is without ``.json``, beside the file or one level up.
 
@@ -60,6 +62,7 @@ class CocoFormatDataset:
         categories: Sequence[Category] | None = None,
         keypoints: KeypointLayout | None = None,
         sigmas: Sequence[float] = (),
+        named_by: str = "file_name",
         panoptic: Path | None = None,
     ) -> None:
         file = JsonFile.read(annotations, what="annotation file")
@@ -69,6 +72,7 @@ class CocoFormatDataset:
             file.list_field("annotations"),
             listed,
             source=str(annotations),
+            named_by=named_by,
         )
         self._file = annotations
         self._sha256 = file.sha256
