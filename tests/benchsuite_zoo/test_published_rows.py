@@ -71,7 +71,9 @@ def test_the_numbers_are_those_that_were_published(published_rows: list[dict[str
             continue
         row = rows[spec.config]
         assert (spec.weights_url, spec.model_id) == (row["model_url"], row["model_id"]), spec.name
-        stated = {as_task(value): round(100 * number, 1) for value, number in spec.published.items()}
+        stated = {
+            as_task(value): round(100 * number, 1) for value, number in spec.published.items()
+        }
         assert stated == {
             value: float(row[column]) for value, column in COLUMNS.items() if row[column]
         }, spec.name

@@ -14,8 +14,8 @@ import benchsuite_zoo
 from benchsuite.errors import InputError, UsageError
 from benchsuite.options import read_options
 from benchsuite.specs import Category, RecipeSpec, load
-from benchsuite_zoo import recipes as module
 from benchsuite_plugins import benchsuite_metrics
+from benchsuite_zoo import recipes as module
 from benchsuite_zoo.build_index import index_text
 from benchsuite_zoo.recipes import read_categories, read_recipe, recipe_names
 

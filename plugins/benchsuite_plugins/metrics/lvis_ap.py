@@ -1,0 +1,59 @@
+"""LVIS's average precision of boxes and masks, equal to that of the ``lvis`` package to the bit.
+
+Gupta et al., LVIS: A Dataset for Large Vocabulary Instance Segmentation, 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from benchsuite._version import __version__
+from benchsuite.protocols import Predictions, Scores, Truth
+from benchsuite_plugins.metrics.coco_summary import per_class, pr_curves, summary
+from benchsuite_plugins.metrics.lvis_match import match
+from benchsuite_plugins.metrics.lvis_protocol import lvis_protocol
+from benchsuite_plugins.metrics.match_table import MatchHeader
+from benchsuite_plugins.metrics.precision_recall import accumulate
+
+
+class LvisAP:
+    """LVIS's protocol for one task, as a ``benchsuite.protocols.Metric``.
+
+    Only images with a row in ``predictions.images`` are scored. The match table is COCO's (see
+    ``match_table``); its header's protocol says which categories are rare, common and frequent.
+
+    Args:
+        task: ``bbox`` or ``segm``.
+    """
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+
+    @property
+    def evaluator(self) -> str:
+        return f"benchsuite {__version__}"
+
+    def match(self, truth: Truth, predictions: Predictions) -> pa.Table:
+        """The match table: see ``lvis_match.match``."""
+        category_ids = tuple(sorted({category.id for category in truth.categories}))
+        protocol = lvis_protocol(self._task, truth.categories)
+        return match(truth, predictions, MatchHeader(protocol, category_ids, self.evaluator))
+
+    def accumulate(
+        self, matches: pa.Table, image_weights: Mapping[int, float] | None = None
+    ) -> Scores:
+        """The summary, per-class values and curves: see ``precision_recall.accumulate``."""
+        curves = accumulate(matches, image_weights)
+        return Scores(summary(curves), per_class(curves), pr_curves(curves))
+
+
+def bbox() -> LvisAP:
+    """AP of boxes."""
+    return LvisAP("bbox")
+
+
+def segm() -> LvisAP:
+    """AP of masks."""
+    return LvisAP("segm")
