@@ -266,7 +266,7 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             name="cityscapes",
             tasks=("bbox", "segm", "semantic", "panoptic"),
             factory="benchsuite_plugins.datasets.cityscapes.dataset:open_cityscapes",
-            metrics=("coco_bbox", "coco_segm"),
+            metrics=("coco_bbox", "cityscapes_instances"),
             splits=("val", "train", "test"),
             summary="Cityscapes, fine annotations: instances, semantic and panoptic maps",
             licence="Cityscapes (non-commercial)",
@@ -346,6 +346,15 @@ def benchsuite_metrics() -> list[MetricSpec]:
         coco("keypoints", "keypoints (OKS)"),
         lvis("bbox", "boxes"),
         lvis("segm", "masks"),
+        MetricSpec(
+            name="cityscapes_instances",
+            task="segm",
+            factory="benchsuite_plugins.metrics.cityscapes.instances:create",
+            prefix="cityscapes-instances",
+            summary="Cityscapes average precision of instances, as cityscapesscripts computes it",
+            licence="Apache-2.0",
+            official="benchsuite_plugins.metrics.cityscapes.official_instances:create",
+        ),
     ]
 
 

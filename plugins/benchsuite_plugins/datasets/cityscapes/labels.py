@@ -1,8 +1,7 @@
 """What a pixel of Cityscapes can be: 34 labels, of which 19 are evaluated and 8 have instances.
 
 The numbers are those of the dataset's files and of its evaluation server
-(``cityscapesscripts.helpers.labels``). Its 35th entry, the license plate, has no number and is in
-no map.
+(``cityscapesscripts.helpers.labels``). Its 35th entry, the license plate, is in no map.
 """
 
 from __future__ import annotations
@@ -13,6 +12,9 @@ from benchsuite.specs import Category
 
 NO_TRAIN_ID = 255
 """The train id of all labels that are not evaluated."""
+
+LICENSE_PLATE = -1
+"""The id of the one label that is in no map."""
 
 INSTANCE_FACTOR = 1000
 """An instance map holds ``label id * INSTANCE_FACTOR + number`` for a single object, and the label
