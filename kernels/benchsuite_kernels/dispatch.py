@@ -18,6 +18,7 @@ from types import ModuleType
 OPERATORS = (
     "batched_nms",
     "federated_detections",
+    "gather_counts",
     "instance_map_overlaps",
     "instance_map_regions",
     "match_detections",
@@ -28,6 +29,8 @@ OPERATORS = (
     "rle_to_bbox",
     "rle_validate",
     "roi_align",
+    "scan_annotations",
+    "scan_results",
 )
 """Every operator, by the name that ``implementations`` and ``served`` use."""
 
