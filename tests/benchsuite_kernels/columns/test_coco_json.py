@@ -76,11 +76,12 @@ def array_text(draw: Callable[..., Any], items: Sequence[str]) -> str:
 
 
 def object_text(draw: Callable[..., Any], pairs: Sequence[tuple[str, str]]) -> str:
-    fields = [
-        f"{draw(spaces)}{json.dumps(name, ensure_ascii=False)}{draw(spaces)}:{draw(spaces)}{value}{draw(spaces)}"
-        for name, value in pairs
+    names = [
+        draw(spaces) + json.dumps(name, ensure_ascii=False) + draw(spaces) for name, _ in pairs
     ]
-    return f"{{{','.join(fields)}{draw(spaces)}}}"
+    values = [draw(spaces) + value + draw(spaces) for _, value in pairs]
+    fields = ",".join(f"{name}:{value}" for name, value in zip(names, values))
+    return f"{{{fields}{draw(spaces)}}}"
 
 
 def numbers_text(draw: Callable[..., Any], low: int, high: int) -> str:
