@@ -66,9 +66,7 @@ def row_weights(images: _Rows, weights: ImageWeights) -> _Floats:
     return np.where(weights.images[places] == images, weights.weights[places], 0.0)
 
 
-def repeated_ties(
-    rows: MatchRows, detections: _Rows, weights: _Floats
-) -> tuple[_Rows, _Floats]:
+def repeated_ties(rows: MatchRows, detections: _Rows, weights: _Floats) -> tuple[_Rows, _Floats]:
     """Repeats stretches of tied rows as an image that stands several times would.
 
     A row of weight w counts as w equal rows in succession. For rows that share category, score and

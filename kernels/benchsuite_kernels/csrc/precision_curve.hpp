@@ -18,42 +18,42 @@ constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
 
 constexpr int kMostThresholds = 64;
 
+template <class Bits>
+Bits every_threshold(int thresholds) {
+  return static_cast<Bits>(static_cast<Bits>(~Bits{0}) >> (8 * sizeof(Bits) - thresholds));
+}
+
 // A true positive, and what was counted until it, itself included.
 struct TruePositive {
   double found, wrong;
   int64_t row;
 };
 
-// Counts detections, by descending score, at all IoU thresholds at once.
-//
-// Most false positives are so at every threshold: they are counted together. `Count` is int64_t
-// where weights are whole, else double; sums of whole numbers are the same in both.
+// Counts the detections that are right, wrong or ignored depending on the IoU threshold, by
+// descending score and at all thresholds at once. `Count` is int64_t where weights are whole, else
+// double; sums of whole numbers are the same in both.
 template <class Bits, class Count>
 class DetectionTally {
  public:
   explicit DetectionTally(int thresholds)
-      : every_(static_cast<Bits>(~Bits{0}) >> (8 * sizeof(Bits) - thresholds)),
-        curves_(thresholds) {}
+      : every_(every_threshold<Bits>(thresholds)), curves_(thresholds) {}
 
   void clear() {
-    wrong_everywhere_ = 0;
     wrong_.fill(0);
     found_.fill(0);
     for (auto& curve : curves_) curve.clear();
   }
 
-  // A detection that is a false positive at every threshold.
-  void add_wrong(Count weight) { wrong_everywhere_ += weight; }
-
-  void add(Bits matched, Bits ignored, Count weight, int64_t row) {
-    Bits wrong = static_cast<Bits>(~(matched | ignored)) & every_;
-    if (wrong == every_) return add_wrong(weight);
-    for (; wrong; wrong &= wrong - 1) wrong_[lowest(wrong)] += weight;
+  // `wrong_everywhere`: the detections until here that are false positives at every threshold, as
+  // most of those are that are so at any.
+  void add(Bits matched, Bits ignored, Count weight, Count wrong_everywhere, int64_t row) {
+    for (Bits wrong = ~(matched | ignored) & every_; wrong; wrong &= wrong - 1)
+      wrong_[lowest(wrong)] += weight;
     for (Bits right = matched & ~ignored & every_; right; right &= right - 1) {
       const int t = lowest(right);
       found_[t] += weight;
       curves_[t].push_back({static_cast<double>(found_[t]),
-                            static_cast<double>(wrong_everywhere_ + wrong_[t]), row});
+                            static_cast<double>(wrong_everywhere + wrong_[t]), row});
     }
   }
 
@@ -73,7 +73,6 @@ class DetectionTally {
   }
 
   Bits every_;
-  Count wrong_everywhere_ = 0;
   std::array<Count, kMostThresholds> wrong_{}, found_{};
   std::vector<std::vector<TruePositive>> curves_;
 };
@@ -99,9 +98,10 @@ class RecallReader {
   double recall(double found) const { return found / truths_; }
 
   // Calls write(r, precision, at) for every recall: the best precision there or at a higher recall,
-  // and the true positive that reaches it; that one is null at recall 0, which any detection
-  // reaches. Not called for a recall that is not reached, nor for any after such a one: where
-  // recalls do not ascend, COCOeval leaves those out too. `any`: whether there are detections.
+  // and the true positive that reaches it. Any detection reaches recall 0: there `at` is null. So
+  // it is, and the precision is 0, at recalls that are not reached; `write` is told which these are
+  // by its fourth argument. Those after such a one are not reached either: where recalls do not
+  // ascend, COCOeval leaves them out. `any`: whether there are detections.
   template <class Write>
   void read(const std::vector<TruePositive>& curve, bool any, const Write& write) const {
     const double found = curve.empty() ? 0 : curve.back().found;
@@ -111,12 +111,14 @@ class RecallReader {
     size_t first = curve.size();
     for (size_t place = order_.size(); place-- > 0;) {
       const size_t r = order_[place];
-      if (found < needed_[r]) continue;
       for (; first > 0 && curve[first - 1].found >= needed_[r]; --first) {
         const TruePositive& at = curve[first - 1];
         best = std::max(best, at.found / (at.wrong + at.found + kEpsilon));
       }
-      if (r < end) write(r, best, recalls_[r] <= 0 ? nullptr : &curve[first]);
+      if (r >= end)
+        write(r, 0.0, nullptr, false);
+      else
+        write(r, best, recalls_[r] <= 0 ? nullptr : &curve[first], true);
     }
   }
 

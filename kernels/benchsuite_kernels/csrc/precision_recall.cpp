@@ -1,6 +1,7 @@
 #include "precision_recall.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -53,20 +54,16 @@ void fill_sequence(const MatchKeys& keys, const ImageWeights& weights, const int
   }
 }
 
-// The rows of a category and area range that count at one threshold at least.
-template <class Bits>
-struct CountedRows {
-  std::vector<Bits> matched, ignored;
-  std::vector<int32_t> ranks;
-  std::vector<int64_t> rows;
-  std::vector<double> weights;
+constexpr size_t kTogether = 4;  // numbers of detections that rows are counted for in one pass
 
-  void resize(size_t size) {
-    matched.resize(size);
-    ignored.resize(size);
-    ranks.resize(size);
-    rows.resize(size);
-  }
+// A detection that is right, wrong or ignored depending on the IoU threshold.
+template <class Bits, class Count>
+struct MixedRow {
+  Bits matched, ignored;
+  int32_t rank;
+  Count weight;
+  std::array<Count, kTogether> wrong;  // at every threshold, until here
+  int64_t row;
 };
 
 // Areas [first, last) of a category.
@@ -75,7 +72,8 @@ struct Unit {
   size_t first, last;
 };
 
-template <class Bits>
+// What one thread makes its units with. `weights` is null where `Count` is int64_t, and only there.
+template <class Bits, class Count>
 class Worker {
  public:
   Worker(const MatchKeys& keys, const OrderedRows& order, const MatchBits<Bits>& bits,
@@ -86,11 +84,9 @@ class Worker {
         axes_(axes),
         weights_(weights),
         out_(out),
+        every_(every_threshold<Bits>(axes.thresholds)),
         reader_(axes.recalls),
-        plain_(axes.thresholds),
-        weighted_(axes.thresholds),
-        every_(static_cast<Bits>(static_cast<Bits>(~Bits{0}) >>
-                                 (8 * sizeof(Bits) - axes.thresholds))) {}
+        tally_(axes.thresholds) {}
 
   void run(const Unit& unit) {
     const int64_t* first = order_.detections + order_.detection_starts[unit.category];
@@ -100,38 +96,39 @@ class Worker {
       first = sequence_.rows.data();
       last = first + sequence_.rows.size();
     }
+    const size_t numbers = axes_.max_detections.size();
     const size_t points = axes_.thresholds * axes_.recalls.size();
-    width_ = (unit.last - unit.first) * axes_.max_detections.size();
+    width_ = (unit.last - unit.first) * numbers;
     precision_.resize(points * width_);
     scores_.resize(points * width_);
+    column_ = 0;
     for (size_t area = unit.first; area < unit.last; ++area) {
       const double truths = count_truths(unit.category, area);
-      if (truths > 0) {
-        reader_.set_truths(truths);
-        select(area, first, last);
-      }
-      for (size_t m = 0; m < axes_.max_detections.size(); ++m) {
-        column_ = (area - unit.first) * axes_.max_detections.size() + m;
-        recall_ = out_.recall + (unit.category * bits_.matched.size() + area) *
-                                    axes_.max_detections.size() + m;
-        if (!(truths > 0))
-          fill(-1);
-        else if (weights_)
-          read(weighted_, m, first, last);
-        else
-          read(plain_, m, first, last);
+      double* recall = out_.recall + (unit.category * bits_.matched.size() + area) * numbers;
+      if (truths > 0) reader_.set_truths(truths);
+      for (size_t m = 0; m < numbers; ++m, ++column_) {
+        if (!(truths > 0)) {
+          fill_absent(recall + m);
+          continue;
+        }
+        if (m % kTogether == 0) select_mixed(area, m, first, last);
+        read(m, first, last, recall + m);
       }
     }
-    const size_t stride = order_.categories * bits_.matched.size() * axes_.max_detections.size();
-    const size_t place = (unit.category * bits_.matched.size() + unit.first) *
-                         axes_.max_detections.size();
+    const size_t place = (unit.category * bits_.matched.size() + unit.first) * numbers;
     for (size_t point = 0; point < points; ++point) {
-      std::copy_n(&precision_[point * width_], width_, out_.precision + point * stride + place);
-      std::copy_n(&scores_[point * width_], width_, out_.scores + point * stride + place);
+      const size_t from = point * width_, to = point * stride() + place;
+      for (size_t i = 0; i < width_; ++i) out_.precision[to + i] = precision_[from + i];
+      for (size_t i = 0; i < width_; ++i) out_.scores[to + i] = scores_[from + i];
     }
   }
 
  private:
+  // Elements from one threshold and recall to the next in the arrays.
+  size_t stride() const {
+    return order_.categories * bits_.matched.size() * axes_.max_detections.size();
+  }
+
   double count_truths(int64_t category, size_t area) const {
     double sum = 0;
     for (int64_t i = order_.truth_starts[category]; i < order_.truth_starts[category + 1]; ++i) {
@@ -141,54 +138,53 @@ class Worker {
     return sum;
   }
 
-  void select(size_t area, const int64_t* first, const int64_t* last) {
-    const Bits *matched = bits_.matched[area], *ignored = bits_.ignored[area];
-    counted_.resize(last - first);
-    counted_.weights.clear();
-    size_t size = 0;
-    for (const int64_t* row = first; row < last; ++row) {
-      counted_.matched[size] = matched[*row];
-      counted_.ignored[size] = ignored[*row];
-      counted_.ranks[size] = keys_.ranks[*row];
-      counted_.rows[size] = *row;
-      if ((ignored[*row] & every_) == every_) continue;
-      if (weights_) counted_.weights.push_back(sequence_.weights[row - first]);
-      ++size;
+  // For the numbers of detections from `m` on, as many as are looked at together.
+  void select_mixed(size_t area, size_t m, const int64_t* first, const int64_t* last) {
+    mixed_.clear();
+    const Bits *matched = bits_.matched[area], *ignored = bits_.ignored[area], every = every_;
+    std::array<int32_t, kTogether> most;
+    for (size_t i = 0; i < kTogether; ++i)
+      most[i] = axes_.max_detections[std::min(m + i, axes_.max_detections.size() - 1)];
+    std::array<Count, kTogether> wrong{};
+    for (const int64_t* at = first; at < last; ++at) {
+      const int64_t row = *at;
+      const Bits match = matched[row] & every, left_out = ignored[row] & every;
+      const int32_t rank = keys_.ranks[row];
+      const Count weight = weights_ ? static_cast<Count>(sequence_.weights[at - first]) : 1;
+      // Without branches, which the processor could not foresee.
+      const Count if_wrong = (match | left_out) ? 0 : weight;
+      for (size_t i = 0; i < kTogether; ++i) wrong[i] += rank < most[i] ? if_wrong : 0;
+      if ((match | left_out) != 0 && left_out != every)
+        mixed_.push_back({match, left_out, rank, weight, wrong, row});
     }
-    counted_.resize(size);
   }
 
-  int64_t stride() const {
-    return order_.categories * bits_.matched.size() * axes_.max_detections.size();
-  }
-
-  void fill(double value) {
+  void fill_absent(double* recall) {
     const size_t points = axes_.thresholds * axes_.recalls.size();
     for (size_t point = 0; point < points; ++point)
-      precision_[point * width_ + column_] = scores_[point * width_ + column_] = value;
-    for (int t = 0; t < axes_.thresholds; ++t) recall_[t * stride()] = value;
+      precision_[point * width_ + column_] = scores_[point * width_ + column_] = -1;
+    for (int t = 0; t < axes_.thresholds; ++t) recall[t * stride()] = -1;
   }
 
-  template <class Count>
-  void read(DetectionTally<Bits, Count>& tally, size_t m, const int64_t* first,
-            const int64_t* last) {
+  void read(size_t m, const int64_t* first, const int64_t* last, double* recall) {
     const int32_t most = axes_.max_detections[m];
     while (first < last && keys_.ranks[*first] >= most) ++first;
     const bool any = first < last;
-    fill(0);
-    tally.clear();
-    for (size_t i = 0; i < counted_.rows.size(); ++i)
-      if (counted_.ranks[i] < most)
-        tally.add(counted_.matched[i], counted_.ignored[i],
-                  weights_ ? static_cast<Count>(counted_.weights[i]) : 1, counted_.rows[i]);
+    tally_.clear();
+    for (const auto& row : mixed_)
+      if (row.rank < most)
+        tally_.add(row.matched, row.ignored, row.weight, row.wrong[m % kTogether], row.row);
+    double* precision = precision_.data() + column_;
+    double* scores = scores_.data() + column_;
     for (int t = 0; t < axes_.thresholds; ++t) {
+      recall[t * stride()] = reader_.recall(tally_.found(t));
       const size_t points = t * axes_.recalls.size();
-      recall_[t * stride()] = reader_.recall(tally.found(t));
-      reader_.read(tally.curve(t), any, [&](size_t r, double best, const TruePositive* at) {
-        const size_t place = (points + r) * width_ + column_;
-        precision_[place] = best;
-        scores_[place] = keys_.scores[at ? at->row : *first];
-      });
+      reader_.read(tally_.curve(t), any,
+                   [&](size_t r, double best, const TruePositive* at, bool reached) {
+                     precision[(points + r) * width_] = best;
+                     scores[(points + r) * width_] =
+                         reached ? keys_.scores[at ? at->row : *first] : 0;
+                   });
     }
   }
 
@@ -198,16 +194,14 @@ class Worker {
   const CurveAxes& axes_;
   const ImageWeights* weights_;
   const CurveArrays& out_;
-  RecallReader reader_;
-  DetectionTally<Bits, int64_t> plain_;
-  DetectionTally<Bits, double> weighted_;
   Bits every_;
+  RecallReader reader_;
+  DetectionTally<Bits, Count> tally_;
   Sequence sequence_;
-  CountedRows<Bits> counted_;
-  // (thresholds x recalls, width_) of the unit at hand, and which of these columns is.
+  std::vector<MixedRow<Bits, Count>> mixed_;
+  // (thresholds, recalls, width_) of the unit at hand, and which column is.
   std::vector<double> precision_, scores_;
   size_t width_ = 0, column_ = 0;
-  double* recall_ = nullptr;
 };
 
 // The largest first, and those that would keep one thread busy alone cut by area: a unit that is
@@ -229,6 +223,17 @@ std::vector<Unit> units_of(const OrderedRows& order, size_t areas, int threads) 
   return units;
 }
 
+template <class Count, class Bits>
+void run(const std::vector<Unit>& units, const MatchKeys& keys, const OrderedRows& order,
+         const MatchBits<Bits>& bits, const CurveAxes& axes, const ImageWeights* weights,
+         const CurveArrays& out, int threads) {
+  std::vector<Worker<Bits, Count>> workers;
+  workers.reserve(threads);
+  for (int i = 0; i < threads; ++i) workers.emplace_back(keys, order, bits, axes, weights, out);
+  for_each_item(units.size(), 1, threads,
+                [&](int64_t item, int worker) { workers[worker].run(units[item]); });
+}
+
 }  // namespace
 
 template <class Bits>
@@ -236,12 +241,10 @@ void precision_recall(const MatchKeys& keys, const OrderedRows& order, const Mat
                       const CurveAxes& axes, const ImageWeights* weights, const CurveArrays& out,
                       int threads) {
   const auto units = units_of(order, bits.matched.size(), threads);
-  std::vector<Worker<Bits>> workers;
-  workers.reserve(threads);
-  for (int i = 0; i < threads; ++i) workers.emplace_back(keys, order, bits, axes, weights, out);
-  for_each_item(units.size(), 1, threads, [&](int64_t item, int worker) {
-    workers[worker].run(units[item]);
-  });
+  if (weights)
+    run<double>(units, keys, order, bits, axes, weights, out, threads);
+  else
+    run<int64_t>(units, keys, order, bits, axes, weights, out, threads);
 }
 
 #define BENCHSUITE_PRECISION_RECALL(Bits)                                                       \

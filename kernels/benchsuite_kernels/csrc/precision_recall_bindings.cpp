@@ -99,7 +99,7 @@ MatchBits<Bits> bits_of(const Columns& matched, const Columns& ignored, int64_t 
 // Calls visit with a value of the unsigned type that the columns of bits are of.
 template <class Visit>
 void with_bits(const Columns& matched, int thresholds, const Visit& visit) {
-  const int size = matched.empty() ? 1 : static_cast<int>(matched[0].itemsize());
+  const int size = matched.empty() ? 8 : static_cast<int>(matched[0].itemsize());
   if (thresholds < 1 || thresholds > 8 * size)
     throw py::value_error("there are more IoU thresholds than bits, or none");
   switch (size) {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchsuite.columns.arrow_arrays import from_numpy, from_values, lists_from_numpy
 from benchsuite.schemas import PER_CLASS, PR_CURVES
 from benchsuite_plugins.metrics.coco_protocol import Value
 from benchsuite_plugins.metrics.precision_recall import PrecisionRecall
@@ -24,25 +28,30 @@ numbers are those of the blocks; they are kept here, whatever NumPy is installed
 
 def summary(curves: PrecisionRecall) -> dict[str, float]:
     """The protocol's numbers, unscaled, -1 where there is no truth to find."""
-    return {value.name: _mean(_selected(curves, value)) for value in curves.header.protocol.values}
+    numbers = {}
+    for value in curves.header.protocol.values:
+        selected = _selected(curves, value)
+        if value.categories is not None:
+            selected = selected[:, np.isin(curves.header.category_ids, value.categories)]
+        there = np.ascontiguousarray(selected[:, selected[0] > -1]).reshape(1, -1)
+        numbers[value.name] = float(_means(there)[0]) if there.size else -1.0
+    return numbers
 
 
 def per_class(curves: PrecisionRecall) -> pa.Table:
     """``schemas.PER_CLASS``: the protocol's numbers of each category by itself."""
-    rows = []
-    for value in curves.header.protocol.values:
-        if value.categories is not None:
-            continue
+    values = [value for value in curves.header.protocol.values if value.categories is None]
+    means = np.empty((len(curves.header.category_ids), len(values)))
+    for v, value in enumerate(values):
         selected = _selected(curves, value)
-        for k, category_id in enumerate(curves.header.category_ids):
-            mean = _mean(selected[..., k, :])
-            rows.append((category_id, value.name, None if mean == -1 else mean))
-    rows.sort(key=lambda row: row[0])
-    columns = zip(*rows) if rows else ((), (), ())
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, PER_CLASS)],
-        schema=PER_CLASS,
-    )
+        means[:, v] = np.where(selected[0] > -1, _means(np.ascontiguousarray(selected.T)), -1.0)
+    flat = means.reshape(-1)
+    columns = [
+        from_numpy(np.repeat(np.array(curves.header.category_ids, np.int64), len(values))),
+        _names([value.name for value in values], len(means)),
+        from_numpy(flat, flat > -1),
+    ]
+    return pa.Table.from_arrays(columns, schema=PER_CLASS)
 
 
 def pr_curves(curves: PrecisionRecall) -> pa.Table:
@@ -52,44 +61,46 @@ def pr_curves(curves: PrecisionRecall) -> pa.Table:
     """
     protocol = curves.header.protocol
     a, m = protocol.areas.index("all"), len(protocol.max_detections) - 1
-    rows = [
-        {
-            "category_id": category_id,
-            "iou": iou,
-            "area": "all",
-            "max_detections": protocol.max_detections[m],
-            "recall": protocol.recalls,
-            "precision": curves.precision[t, :, k, a, m].tolist(),
-            "score": curves.scores[t, :, k, a, m].tolist(),
-        }
-        for k, category_id in enumerate(curves.header.category_ids)
-        for t, iou in enumerate(protocol.iou_thresholds)
-        if iou in CURVE_IOUS and curves.recall[t, k, a, m] > -1
+    ious = np.array(protocol.iou_thresholds)
+    thresholds = np.flatnonzero(np.isin(ious, CURVE_IOUS))
+    # By category, then threshold.
+    k, t = np.nonzero(curves.recall[thresholds, :, a, m].T > -1)
+    t = thresholds[t]
+    points = np.arange(len(k) + 1) * len(protocol.recalls)
+    columns = [
+        from_numpy(np.array(curves.header.category_ids, np.int64)[k]),
+        from_numpy(ious[t]),
+        _names(["all"], len(k)),
+        from_numpy(np.full(len(k), protocol.max_detections[m], np.int32)),
+        lists_from_numpy(np.tile(protocol.recalls, len(k)), points),
+        lists_from_numpy(curves.precision[t, :, k, a, m].reshape(-1), points),
+        lists_from_numpy(curves.scores[t, :, k, a, m].reshape(-1), points),
     ]
-    return pa.Table.from_pylist(rows, schema=PR_CURVES)
+    return pa.Table.from_arrays(columns, schema=PR_CURVES)
 
 
 def _selected(curves: PrecisionRecall, value: Value) -> NDArray[np.float64]:
-    """(T, R, K, 1) precisions or (T, K, 1) recalls that a number is the mean of."""
+    """(P, K) precisions or recalls that a number is the mean of; a category has all or none."""
     protocol = curves.header.protocol
     a = protocol.areas.index(value.area)
     m = protocol.max_detections.index(value.max_detections)
     values = curves.precision if value.kind == "precision" else curves.recall
     if value.iou is not None:
         values = values[[protocol.iou_thresholds.index(value.iou)]]
-    values = values[..., a, m : m + 1]
-    if value.categories is None:
-        return values
-    return values[..., np.isin(curves.header.category_ids, value.categories), :]
+    values = values[..., a, m]
+    return values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    """The mean of those that are there; -1 if none is."""
-    there = values[values > -1]
-    if not len(there):
-        return -1.0
-    total = 0.0
-    for first in range(0, len(there), SUMMATION_BLOCK):
-        # Not sum(): Python's compensates for rounding since 3.12.
-        total += float(np.add.reduce(there[first : first + SUMMATION_BLOCK]))
-    return total / len(there)
+def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) means of (N, P), contiguous."""
+    total = np.zeros(len(values))
+    for first in range(0, values.shape[1], SUMMATION_BLOCK):
+        total += np.add.reduce(values[:, first : first + SUMMATION_BLOCK], axis=1)
+    means: NDArray[np.float64] = total / values.shape[1]
+    return means
+
+
+def _names(names: list[str], times: int) -> pa.Array[Any]:
+    """The names, over and over."""
+    places = np.tile(np.arange(len(names), dtype=np.int32), times)
+    return from_values(names, pa.string()).take(from_numpy(places))
