@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchsuite.errors import ContractError
 from benchsuite_kernels.columns.precision_recall import ImageWeights
@@ -26,3 +27,19 @@ def weight_arrays(image_weights: Mapping[int, float]) -> ImageWeights:
         )
     order = np.argsort(ids)
     return ImageWeights(ids[order], weights[order])
+
+
+def row_weights(
+    images: NDArray[np.int64], image_weights: Mapping[int, float] | None
+) -> NDArray[np.float64]:
+    """(N,) the weight of each row's image: 1 without weights, 0 for an image that is not named.
+
+    Raises:
+        ContractError: a weight is negative or not finite.
+    """
+    if image_weights is None:
+        return np.ones(len(images))
+    weights = weight_arrays(image_weights)
+    ids, values = np.append(weights.images, 0), np.append(weights.weights, 0.0)
+    places = np.searchsorted(weights.images, images)
+    return np.where(ids[places] == images, values[places], 0.0)
