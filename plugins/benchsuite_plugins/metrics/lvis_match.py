@@ -8,6 +8,7 @@ an area do not exist, and crowds are truths like any other.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ from benchsuite_plugins.metrics.scored_shapes import FIELDS, Side
 
 Rows = NDArray[np.int64]
 
+_NEEDED = ["prediction", "image_id", "category_id", "score", "bbox", "segmentation"]
+
 
 def match(truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Table:
     """The match table of the images that have a row in ``predictions.images``.
@@ -72,7 +75,9 @@ def match(truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Tab
         everything.require(
             _shape_field(header, field), f"which {header.protocol.task} is scored by"
         )
-    detections, areas, kept = _with_area(everything.take(chosen.rows), field)
+    # Rows of columns that are not needed are not worth copying.
+    needed = replace(everything, table=everything.table.select(_NEEDED))
+    detections, areas, kept = _with_area(needed.take(chosen.rows), field)
     matches = match_detections(
         Detections(
             chosen.groups[kept], detections.column("score"), areas, chosen.not_exhaustive[kept]
