@@ -1,4 +1,4 @@
-"""``benchsuite data``: fetch, verify and describe datasets."""
+"""``benchsuite data``: fetch, verify, describe and convert datasets."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ Examples:
   benchsuite data fetch coco --split val2017
   benchsuite data verify coco/val2017
   benchsuite data info shapes --json
+  benchsuite data convert VOC2007 instances.json --to coco --split test
 """
 
 FETCH_EPILOG = """\b
@@ -50,6 +51,16 @@ Examples:
   benchsuite data info annotations.json --json
 """
 
+CONVERT_EPILOG = """\b
+Examples:
+  benchsuite data convert VOC2007 voc_test.json --to coco --split test
+  benchsuite data convert instances_val2017.json yolo/ --to yolo
+  benchsuite data convert runs/detect/labels results.json --to coco --dataset coco/val2017
+
+Formats: `benchsuite list formats`. Images are neither copied nor changed. What the target's format
+cannot hold is counted and told.
+"""
+
 SHOWN = 20
 """Findings that are listed; ``--json`` holds them all."""
 
@@ -65,7 +76,7 @@ images_option = click.option(
 
 @click.group("data", epilog=EPILOG)
 def data() -> None:
-    """Fetch, verify and describe datasets."""
+    """Fetch, verify, describe and convert datasets."""
 
 
 @data.command("fetch", epilog=FETCH_EPILOG, short_help="Download a dataset.")
@@ -211,3 +222,61 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:
         kind = "" if each["isthing"] else " (stuff)"
         facts.append(("", f"{each['id']:>5} {each['name']}{kind}  {each['n_annotations']}"))
     return facts
+
+
+@data.command("convert", epilog=CONVERT_EPILOG, short_help="Bring labels into another format.")
+@click.argument("source", metavar="SRC", type=click.Path(path_type=Path))
+@click.argument("target", metavar="DST", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "from_",
+    metavar="FORMAT",
+    help="The format of SRC. Default: the one it looks like.",
+    shell_complete=names_of("formats"),
+)
+@click.option(
+    "--to",
+    required=True,
+    metavar="FORMAT",
+    help="The format of DST.",
+    shell_complete=names_of("formats"),
+)
+@click.option(
+    "--dataset",
+    metavar="NAME[/SPLIT]|PATH",
+    help="SRC holds predictions for this dataset. Default: SRC holds labels.",
+    shell_complete=names_of("datasets"),
+)
+@click.option(
+    "--images",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The image folder, for a format that does not say how large images are.",
+)
+@click.option("--split", metavar="NAME", help="Which split of SRC, and what DST calls it.")
+@click.option(
+    "--names",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file of class names, one a line, for labels that are numbers alone.",
+)
+@click.option("--force", is_flag=True, help="Replace files that DST has in common with the result.")
+@json_option
+def convert(as_json: bool, **given: Any) -> None:
+    """Convert labels, or predictions for a dataset, from one format to another.
+
+    DST is written whole or not at all.
+    """
+    from benchsuite.conversion import ConvertRequest
+    from benchsuite.conversion import convert as convert_labels
+    from benchsuite.progress import progress
+
+    def show(title: str, total: int) -> Any:
+        return progress(title, total, unit="item")
+
+    done = convert_labels(ConvertRequest(**given, progress=show))
+    if as_json:
+        echo_json(done.to_json())
+        return
+    click.secho(f"{done.target}: {done.target_format}, from {done.source_format}", bold=True)
+    click.echo(f"  {done.n_images} images, {done.n_instances} instances")
+    for noun, count in done.lost.items():
+        click.echo(f"  lost          {count} {noun}")

@@ -6,7 +6,14 @@ This module is imported by every command, so it holds specs and nothing that cos
 from __future__ import annotations
 
 from benchsuite.hookspecs import hookimpl
-from benchsuite.specs import CommandSpec, DatasetSpec, LossSpec, MetricSpec, ModelSpec
+from benchsuite.specs import (
+    CommandSpec,
+    DatasetSpec,
+    FormatSpec,
+    LossSpec,
+    MetricSpec,
+    ModelSpec,
+)
 
 BENCHSUITE_CONTRACT = (1, 0)
 
@@ -354,6 +361,59 @@ def benchsuite_metrics() -> list[MetricSpec]:
             summary="Cityscapes average precision of instances, as cityscapesscripts computes it",
             licence="Apache-2.0",
             official="benchsuite_plugins.metrics.cityscapes.official_instances:create",
+        ),
+    ]
+
+
+@hookimpl
+def benchsuite_formats() -> list[FormatSpec]:
+    formats = "benchsuite_plugins.formats"
+    return [
+        FormatSpec(
+            name="coco",
+            recognises=f"{formats}.coco:recognises",
+            read_truth=f"{formats}.coco:read_truth",
+            write_truth=f"{formats}.coco:write_truth",
+            read_predictions=f"{formats}.coco:read_predictions",
+            write_predictions=f"{formats}.coco:write_predictions",
+            suffixes=(".json",),
+            tasks=("bbox", "segm", "keypoints"),
+            summary="COCO annotations and results: a JSON file",
+            licence="Apache-2.0",
+        ),
+        FormatSpec(
+            name="voc",
+            recognises=f"{formats}.voc:recognises",
+            read_truth=f"{formats}.voc_annotations:read_truth",
+            write_truth=f"{formats}.voc_writer:write_truth",
+            read_predictions=f"{formats}.voc_detections:read_predictions",
+            write_predictions=f"{formats}.voc_detections:write_predictions",
+            tasks=("bbox",),
+            summary="Pascal VOC: XML annotations, detections as comp4_det_test_CATEGORY.txt",
+            licence="Apache-2.0",
+        ),
+        FormatSpec(
+            name="yolo",
+            recognises=f"{formats}.yolo:recognises",
+            read_truth=f"{formats}.yolo:read_truth",
+            write_truth=f"{formats}.yolo_writer:write_truth",
+            read_predictions=f"{formats}.yolo:read_predictions",
+            write_predictions=f"{formats}.yolo_writer:write_predictions",
+            suffixes=(".yaml", ".yml"),
+            tasks=("bbox", "segm"),
+            summary="YOLO text: boxes and outlines, with data.yaml or classes.txt",
+            licence="Apache-2.0",
+        ),
+        FormatSpec(
+            name="dota",
+            recognises=f"{formats}.dota:recognises",
+            read_truth=f"{formats}.dota:read_truth",
+            write_truth=f"{formats}.dota_writer:write_truth",
+            read_predictions=f"{formats}.dota:read_predictions",
+            write_predictions=f"{formats}.dota_writer:write_predictions",
+            tasks=("rotated", "bbox"),
+            summary="DOTA text: quadrilaterals, detections as Task1_CATEGORY.txt",
+            licence="Apache-2.0",
         ),
     ]
 

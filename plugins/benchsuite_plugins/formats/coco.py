@@ -1,0 +1,166 @@
+"""COCO's JSON as a format: annotation files and results files, read and written.
+
+Lin et al., Microsoft COCO: Common Objects in Context, 2014; the fields of LVIS (Gupta et al., 2019)
+are kept too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from benchsuite.columns.arrow_arrays import to_numpy
+from benchsuite.columns.coco_results import FIELDS, read_coco_results, write_coco_results
+from benchsuite.columns.json_file import JsonFile
+from benchsuite.columns.truth import TruthColumns
+from benchsuite.errors import InputError
+from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
+from benchsuite.specs import Category, KeypointLayout
+from benchsuite_plugins.datasets.keypoint_categories import keypoint_layout
+from benchsuite_plugins.formats.losses import prediction_losses, truth_losses
+
+_BEGINNING = 1000
+
+_KEPT = (
+    "annotation_id",
+    "area",
+    "bbox",
+    "category_id",
+    "image_id",
+    "keypoints",
+    "negative_category_ids",
+    "segmentation",
+)
+
+
+def recognises(path: Path) -> bool:
+    """Whether a file begins as a JSON object or array does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(_BEGINNING).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+
+
+def read_truth(request: TruthRequest) -> Truth:
+    """Truth of an annotation file, for the task asked for or all of them.
+
+    Raises:
+        DataMissingError: there is no such file.
+        InputError: it is malformed; names the record.
+    """
+    file = JsonFile.read(request.path, what="annotation file")
+    if isinstance(file.content, list):
+        raise InputError(
+            "holds a JSON array: it seems to hold predictions, not truth", file=request.path
+        )
+    categories: Any = request.categories or file.list_field("categories")
+    columns = TruthColumns(
+        file.list_field("images"),
+        file.list_field("annotations"),
+        categories,
+        source=str(request.path),
+    )
+    layout = request.keypoints
+    if layout is None and columns.keypoint_count and not request.categories:
+        layout = keypoint_layout(categories, columns.keypoint_count, (), file=request.path)
+    task = request.task if request.task in FIELDS else None
+    return columns.truth(task, layout)
+
+
+def read_predictions(request: PredictionsRequest) -> Predictions:
+    """Predictions of a results file: see ``read_coco_results``."""
+    task = request.task if request.task in FIELDS else "bbox"
+    return read_coco_results(request.path, request.images, request.categories, task)
+
+
+def write_predictions(predictions: Predictions, request: WriteRequest) -> Mapping[str, int]:
+    """Writes a results file of everything that is not null.
+
+    Returns:
+        What it cannot hold, counted.
+
+    Raises:
+        ContractError: a prediction lacks what the task is scored by.
+    """
+    task = request.task if request.task in FIELDS else "bbox"
+    write_coco_results(predictions, request.path, task)
+    return prediction_losses(predictions, (*FIELDS.values(), "extra"))
+
+
+def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
+    """Writes an annotation file: images, annotations and categories.
+
+    Difficult objects get the field ``ignore``, as in published conversions of Pascal VOC; COCO's
+    protocol pays no regard to it.
+
+    Returns:
+        What it cannot hold, counted.
+    """
+    sections = {
+        "images": _images(truth),
+        "annotations": _annotations(truth, request),
+        "categories": (_category(each, truth.keypoints) for each in truth.categories),
+    }
+    with request.path.open("x", encoding="utf-8") as file:
+        before = "{"
+        for name, records in sections.items():
+            file.write(f'{before}"{name}": [')
+            between = "\n"
+            for record in records:
+                file.write(f"{between}{json.dumps(record)}")
+                between = ",\n"
+            file.write("]")
+            before = ",\n"
+        file.write("}\n")
+    difficult = int(to_numpy(truth.instances["difficult"]).sum())
+    lost = truth_losses(truth, _KEPT)
+    return lost | ({"difficult flags (`ignore` now)": difficult} if difficult else {})
+
+
+def _images(truth: Truth) -> Iterator[dict[str, Any]]:
+    names = {
+        "image_id": "id",
+        "file_name": "file_name",
+        "width": "width",
+        "height": "height",
+        "negative_category_ids": "neg_category_ids",
+        "not_exhaustive_category_ids": "not_exhaustive_category_ids",
+    }
+    for row in truth.images.select(list(names)).to_pylist():
+        yield {names[name]: value for name, value in row.items() if value is not None}
+
+
+def _annotations(truth: Truth, request: WriteRequest) -> Iterator[dict[str, Any]]:
+    fields = ("image_id", "category_id", "bbox", "area", "segmentation", "keypoints")
+    with request.progress("writing annotations", truth.instances.num_rows) as shown:
+        batches = truth.instances.to_batches(max_chunksize=4096)
+        for row in chain.from_iterable(batch.to_pylist() for batch in batches):
+            record = {"id": row["annotation_id"]}
+            record |= {name: row[name] for name in fields if row[name] is not None}
+            record["iscrowd"] = int(row["iscrowd"])
+            if row["segmentation"] is not None:
+                rle = row["segmentation"]
+                record["segmentation"] = {**rle, "counts": rle["counts"].decode("ascii")}
+            if row["keypoints"] is not None:
+                record["num_keypoints"] = row["num_keypoints"]
+            if row["difficult"]:
+                record["ignore"] = 1
+            yield record
+            shown.advance(1)
+
+
+def _category(category: Category, keypoints: KeypointLayout | None) -> dict[str, Any]:
+    record: dict[str, Any] = {"id": category.id, "name": category.name}
+    if category.supercategory:
+        record["supercategory"] = category.supercategory
+    if category.frequency:
+        record["frequency"] = category.frequency
+    if not category.isthing:
+        record["isthing"] = 0
+    if keypoints is not None:
+        record["keypoints"] = list(keypoints.names)
+        record["skeleton"] = [[first + 1, second + 1] for first, second in keypoints.skeleton]
+    return record
