@@ -8,7 +8,7 @@ an area do not exist, and crowds are truths like any other.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from benchsuite_kernels.columns.detection_match import (
 )
 from benchsuite_kernels.columns.federated_detections import (
     FederatedDetections,
+    LookedFor,
     federated_detections,
 )
 from benchsuite_kernels.threads import evaluation_threads
@@ -38,14 +39,12 @@ from benchsuite_plugins.metrics.detection_areas import (
     detection_areas,
     detection_boxes,
 )
-from benchsuite_plugins.metrics.federated_truth import has_area, looked_for
+from benchsuite_plugins.metrics.federated_truth import has_area, looked_for, places
 from benchsuite_plugins.metrics.lvis_protocol import MOST_DETECTIONS
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.scored_shapes import FIELDS, Side
 
 Rows = NDArray[np.int64]
-
-_NEEDED = ["prediction", "image_id", "category_id", "score", "bbox", "segmentation"]
 
 
 def match(truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Table:
@@ -58,44 +57,118 @@ def match(truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Tab
     image_ids = np.unique(to_numpy(predictions.images["image_id"]))
     category_ids = np.array(header.category_ids, np.int64)
     _check_images(truth, image_ids, predictions)
-    truths, truth_groups = _truths(truth, image_ids, category_ids, header)
-    everything = Side.detections(predictions.instances, predictions.source).in_file_order()
-    chosen = federated_detections(
-        everything.column("image_id"),
-        everything.column("category_id"),
-        everything.column("score"),
-        looked_for(truth.images, truths, image_ids, category_ids),
-        most=MOST_DETECTIONS,
-        threads=evaluation_threads(),
-    )
-    _check_ids(everything, chosen)
-    field = _deciding_field(everything)
-    if len(everything):
-        everything.require(field, "though the first detection has it")
-        everything.require(
-            _shape_field(header, field), f"which {header.protocol.task} is scored by"
-        )
-    # Rows of columns that are not needed are not worth copying.
-    needed = replace(everything, table=everything.table.select(_NEEDED))
-    detections, areas, kept = _with_area(needed.take(chosen.rows), field)
+    truths = _Truths.of(truth, image_ids, category_ids, header)
+    searched = looked_for(truth.images, truths.groups, image_ids, category_ids)
+    detections = _Detections.of(predictions, searched, header)
     matches = match_detections(
         Detections(
-            chosen.groups[kept], detections.column("score"), areas, chosen.not_exhaustive[kept]
+            detections.groups, detections.scores, detections.areas, detections.not_exhaustive
         ),
         Truths(
-            groups=truth_groups,
-            areas=truths.column("area"),
-            ignored=to_numpy(truths.table["difficult"]),
-            crowd=np.zeros(len(truths), np.bool_),
-            loses_match=truths.column("annotation_id") == 0,
+            groups=truths.groups,
+            areas=truths.side.column("area"),
+            ignored=to_numpy(truths.side.table["difficult"]),
+            crowd=np.zeros(len(truths.groups), np.bool_),
+            loses_match=truths.ids == 0,
         ),
-        _overlaps(header.protocol.task, detections, truths, field),
+        _overlaps(header.protocol.task, detections, truths.side),
         iou_thresholds=np.array(header.protocol.iou_thresholds),
         area_ranges=np.array(header.protocol.area_ranges),
         most_detections=MOST_DETECTIONS,
         threads=evaluation_threads(),
     )
-    return _table(detections, truths, truth_groups, matches, header)
+    return _table(detections, truths, matches, searched, header)
+
+
+@dataclass(frozen=True, slots=True)
+class _Truths:
+    """The truths that exist, by ascending category, then image, then place in the file.
+
+    Attributes:
+        side: the rows.
+        groups: (G,) int64, the place of a truth's category times I plus that of its image.
+        ids: (G,) int64.
+    """
+
+    side: Side
+    groups: Rows
+    ids: Rows
+
+    @classmethod
+    def of(cls, truth: Truth, image_ids: Rows, category_ids: Rows, header: MatchHeader) -> _Truths:
+        field = FIELDS[header.protocol.task]
+        columns = ["annotation_id", "image_id", "category_id", "area", "difficult", field]
+        side = Side.truths(truth.instances.select(columns), truth.source)
+        images, categories = side.column("image_id"), side.column("category_id")
+        image_places, known_image = places(images, image_ids)
+        category_places, known_category = places(categories, category_ids)
+        rows = np.flatnonzero(known_image & known_category & has_area(side.column("area")))
+        groups = category_places[rows] * len(image_ids) + image_places[rows]
+        order = np.argsort(groups, kind="stable")
+        side = side.take(rows[order])
+        side.require(field, f"which {header.protocol.task} is scored by")
+        return cls(side, groups[order], side.column("annotation_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Detections:
+    """The detections that count and have an area, in file order.
+
+    Attributes:
+        side: the columns that hold shapes.
+        field: that from which areas are taken.
+        predictions: (N,) int64, their places in the file.
+        scores: (N,) float64.
+        groups: (N,) int64, as for truths.
+        areas: (N,) float64, square pixels.
+        not_exhaustive: (N,) bool.
+    """
+
+    side: Side
+    field: str
+    predictions: Rows
+    scores: NDArray[np.float64]
+    groups: Rows
+    areas: NDArray[np.float64]
+    not_exhaustive: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, predictions: Predictions, searched: LookedFor, header: MatchHeader) -> _Detections:
+        task = header.protocol.task
+        side = Side.detections(predictions.instances, predictions.source).in_file_order()
+        chosen = federated_detections(
+            side.column("image_id"),
+            side.column("category_id"),
+            side.column("score"),
+            searched,
+            most=MOST_DETECTIONS,
+            threads=evaluation_threads(),
+        )
+        _check_ids(side, chosen)
+        field = _deciding_field(side)
+        needed = {field, FIELDS[task]} if task == "segm" else {field, "bbox"}
+        if len(side):
+            side.require(field, "though the first detection has it")
+            if task == "segm":
+                side.require(FIELDS[task], f"which {task} is scored by")
+        # Rows of columns that are not needed are not worth copying.
+        shapes = replace(side, table=side.table.select(sorted(needed))).take(chosen.rows)
+        areas = detection_areas(shapes, field)
+        rows, groups, not_exhaustive = chosen.rows, chosen.groups, chosen.not_exhaustive
+        kept = has_area(areas)
+        if not kept.all():
+            shapes = shapes.take(np.flatnonzero(kept))
+            rows, groups, areas = rows[kept], groups[kept], areas[kept]
+            not_exhaustive = not_exhaustive[kept]
+        return cls(
+            side=shapes,
+            field=field,
+            predictions=side.column("prediction").take(rows),
+            scores=side.column("score").take(rows),
+            groups=groups,
+            areas=areas,
+            not_exhaustive=not_exhaustive,
+        )
 
 
 def _check_images(truth: Truth, images: Rows, predictions: Predictions) -> None:
@@ -117,23 +190,6 @@ def _check_ids(side: Side, chosen: FederatedDetections) -> None:
             raise side.error(row, f"{column} {found} is not among those that are evaluated")
 
 
-def _truths(
-    truth: Truth, image_ids: Rows, category_ids: Rows, header: MatchHeader
-) -> tuple[Side, Rows]:
-    """The truths that exist, by ascending category, then image, then place in the file."""
-    side = Side.truths(truth.instances, truth.source)
-    images, categories = side.column("image_id"), side.column("category_id")
-    seen = np.isin(images, image_ids) & np.isin(categories, category_ids)
-    rows = np.flatnonzero(seen & has_area(side.column("area")))
-    groups = np.searchsorted(category_ids, categories[rows]) * len(image_ids)
-    groups += np.searchsorted(image_ids, images[rows])
-    order = np.argsort(groups, kind="stable")
-    side = side.take(rows[order])
-    task = header.protocol.task
-    side.require(FIELDS[task], f"which {task} is scored by")
-    return side, groups[order]
-
-
 def _deciding_field(detections: Side) -> str:
     """The field that areas are taken from: that of the detection which ``LVISResults`` has first.
 
@@ -151,23 +207,10 @@ def _deciding_field(detections: Side) -> str:
     return deciding_field(detections.take(np.array([first])))
 
 
-def _with_area(detections: Side, field: str) -> tuple[Side, NDArray[np.float64], NDArray[np.bool_]]:
-    """The detections that have an area, their areas, and which they are."""
-    areas = detection_areas(detections, field)
-    kept = has_area(areas)
-    if kept.all():
-        return detections, areas, kept
-    return detections.take(np.flatnonzero(kept)), areas[kept], kept
-
-
-def _shape_field(header: MatchHeader, field: str) -> str:
-    return field if header.protocol.task == "bbox" else FIELDS[header.protocol.task]
-
-
-def _overlaps(task: str, detections: Side, truths: Side, field: str) -> Overlaps:
+def _overlaps(task: str, detections: _Detections, truths: Side) -> Overlaps:
     if task == "bbox":
-        return BoxOverlaps(detection_boxes(detections, field), truths.boxes())
-    return MaskOverlaps(_masks(detections), _masks(truths))
+        return BoxOverlaps(detection_boxes(detections.side, detections.field), truths.boxes())
+    return MaskOverlaps(_masks(detections.side), _masks(truths))
 
 
 def _masks(side: Side) -> Masks:
@@ -177,11 +220,16 @@ def _masks(side: Side) -> Masks:
 
 
 def _table(
-    detections: Side, truths: Side, truth_groups: Rows, matches: Matches, header: MatchHeader
+    detections: _Detections,
+    truths: _Truths,
+    matches: Matches,
+    searched: LookedFor,
+    header: MatchHeader,
 ) -> pa.Table:
     """The match table, detections before truths."""
-    counted = detections.take(matches.order)
-    n, g = len(counted), len(truths)
+    counted, n, g = matches.order, len(matches.order), len(truths.groups)
+    groups = np.concatenate([detections.groups.take(counted), truths.groups])
+    categories, images = np.divmod(groups, max(len(searched.image_ids), 1))
     schema = header.schema()
 
     def column(name: str, of_detections: Any, of_truths: Any) -> Any:
@@ -189,17 +237,17 @@ def _table(
         return pa.chunked_array([_array(of_detections, field.type), _array(of_truths, field.type)])
 
     columns = [
-        column("image_id", counted.column("image_id"), truths.column("image_id")),
-        column("category_id", counted.column("category_id"), truths.column("category_id")),
+        from_numpy(searched.image_ids[images]),
+        from_numpy(searched.category_ids[categories]),
         column("is_truth", np.zeros(n, np.bool_), np.ones(g, np.bool_)),
-        column("source_id", counted.column("prediction"), truths.column("annotation_id")),
+        column("source_id", detections.predictions.take(counted), truths.ids),
         column("rank", matches.ranks, pa.nulls(g, pa.int32())),
-        column("score", counted.column("score"), pa.nulls(g, pa.float64())),
+        column("score", detections.scores.take(counted), pa.nulls(g, pa.float64())),
     ]
     for a, area in enumerate(header.protocol.areas):
         columns.append(column(f"matched_{area}", matches.matched[a], matches.truth_matched[a]))
         columns.append(column(f"ignored_{area}", matches.ignored[a], matches.truth_ignored[a]))
-    return pa.table(columns, schema=schema)
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _array(values: Any, of: pa.DataType) -> pa.Array[Any]:
