@@ -23,6 +23,7 @@ void bind_coco_json(py::module_& module);
 void bind_detection_match(py::module_& module);
 void bind_federated(py::module_& module);
 void bind_instance_maps(py::module_& module);
+void bind_label_maps(py::module_& module);
 void bind_ops(py::module_& module);
 void bind_precision_recall(py::module_& module);
 void bind_rle(py::module_& module);

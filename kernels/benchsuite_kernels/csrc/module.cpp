@@ -14,6 +14,7 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_detection_match(module);
   benchsuite::bind_federated(module);
   benchsuite::bind_instance_maps(module);
+  benchsuite::bind_label_maps(module);
   benchsuite::bind_ops(module);
   benchsuite::bind_precision_recall(module);
   benchsuite::bind_rle(module);

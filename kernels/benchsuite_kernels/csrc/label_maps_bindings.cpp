@@ -1,0 +1,119 @@
+#include <pybind11/stl/filesystem.h>
+
+#include "bindings.hpp"
+#include "label_maps.hpp"
+#include "png.hpp"
+
+namespace benchsuite {
+namespace {
+
+// Sources of maps, with the buffers that must live as long as they do.
+struct HeldMaps {
+  label_maps::Maps maps;
+  std::vector<py::buffer_info> held;
+
+  HeldMaps(const py::sequence& sources, int form) {
+    maps.form = static_cast<png::Form>(form);
+    maps.sources.reserve(py::len(sources));
+    for (const py::handle source : sources) {
+      MapSource map;
+      if (py::isinstance<py::buffer>(source)) {
+        held.push_back(py::reinterpret_borrow<py::buffer>(source).request());
+        const py::buffer_info& info = held.back();
+        if (info.ndim != 1 || info.itemsize != 1 || info.strides[0] != 1)
+          throw py::value_error("a PNG in memory is contiguous bytes");
+        map.data = static_cast<const uint8_t*>(info.ptr);
+        map.size = static_cast<size_t>(info.size);
+        if (!map.data) map.data = reinterpret_cast<const uint8_t*>("");
+      } else {
+        map.file = source.cast<std::filesystem::path>();
+      }
+      maps.sources.push_back(std::move(map));
+    }
+  }
+};
+
+py::object as_object(const label_maps::Failure& failure) {
+  if (failure.item < 0) return py::none();
+  return py::make_tuple(failure.item, failure.side, failure.problem);
+}
+
+py::tuple count_pairs(const py::sequence& first, const py::sequence& second, int first_form,
+                      int second_form, int threads) {
+  const HeldMaps a(first, first_form), b(second, second_form);
+  if (a.maps.sources.size() != b.maps.sources.size())
+    throw py::value_error("there are not as many maps on one side as on the other");
+  label_maps::Failure failure;
+  std::vector<std::vector<label_maps::Pair>> counted;
+  {
+    const py::gil_scoped_release release;
+    counted = label_maps::count_pairs(a.maps, b.maps, threads, failure);
+  }
+  py::array_t<int64_t> starts(static_cast<py::ssize_t>(counted.size() + 1));
+  int64_t total = 0;
+  starts.mutable_data()[0] = 0;
+  for (size_t item = 0; item < counted.size(); ++item)
+    starts.mutable_data()[item + 1] = total += static_cast<int64_t>(counted[item].size());
+  py::array_t<int64_t> firsts(total), seconds(total), pixels(total);
+  int64_t at = 0;
+  for (const auto& pairs : counted)
+    for (const label_maps::Pair& pair : pairs) {
+      firsts.mutable_data()[at] = pair.first;
+      seconds.mutable_data()[at] = pair.second;
+      pixels.mutable_data()[at] = pair.pixels;
+      ++at;
+    }
+  return py::make_tuple(starts, firsts, seconds, pixels, as_object(failure));
+}
+
+py::tuple read_header(const py::bytes& data) {
+  const std::string_view bytes = data;
+  const png::Header header =
+      png::read_header(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  return py::make_tuple(header.height, header.width, static_cast<int>(header.form()));
+}
+
+// The numbers as (H, W): uint8, uint16 or, in colour, uint32.
+py::array decode(const py::bytes& data, int form) {
+  const std::string_view bytes = data;
+  png::Reader reader;
+  png::Pixels map;
+  {
+    const py::gil_scoped_release release;
+    map = reader.read(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(),
+                      static_cast<png::Form>(form));
+  }
+  const std::vector<py::ssize_t> shape{map.height, map.width};
+  const py::dtype dtype = map.bytes == 1   ? py::dtype::of<uint8_t>()
+                          : map.bytes == 2 ? py::dtype::of<uint16_t>()
+                                           : py::dtype::of<uint32_t>();
+  py::array numbers(dtype, shape);
+  void* const out = numbers.mutable_data();
+  const py::gil_scoped_release release;
+  for (int64_t y = 0; y < map.height; ++y) {
+    const uint8_t* row = map.row(y);
+    const int64_t start = y * map.width;
+    for (int64_t x = 0; x < map.width; ++x, row += map.bytes) {
+      const uint32_t number = png::number(row, map.bytes);
+      if (map.bytes == 1)
+        static_cast<uint8_t*>(out)[start + x] = static_cast<uint8_t>(number);
+      else if (map.bytes == 2)
+        static_cast<uint16_t*>(out)[start + x] = static_cast<uint16_t>(number);
+      else
+        static_cast<uint32_t*>(out)[start + x] = number;
+    }
+  }
+  return numbers;
+}
+
+}  // namespace
+
+void bind_label_maps(py::module_& module) {
+  py::module_ functions = module.def_submodule("label_maps");
+  functions.def("count_pairs", &count_pairs, py::arg("firsts"), py::arg("seconds"),
+                py::arg("first_form"), py::arg("second_form"), py::arg("threads"));
+  functions.def("read_header", &read_header, py::arg("png"));
+  functions.def("decode", &decode, py::arg("png"), py::arg("form"));
+}
+
+}  // namespace benchsuite
