@@ -17,6 +17,8 @@ from types import ModuleType
 
 OPERATORS = (
     "batched_nms",
+    "count_label_pairs",
+    "decode_label_map",
     "federated_detections",
     "gather_counts",
     "instance_map_overlaps",
@@ -25,6 +27,7 @@ OPERATORS = (
     "match_order",
     "paste_masks_to_rle",
     "precision_recall",
+    "read_label_map_header",
     "rle_area",
     "rle_decode",
     "rle_encode",

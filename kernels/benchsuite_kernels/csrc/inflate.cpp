@@ -59,7 +59,7 @@ struct Meanings {
 };
 
 std::invalid_argument malformed(const char* what) {
-  return std::invalid_argument(std::string("its compressed data are damaged: ") + what);
+  return std::invalid_argument(std::string("the compressed data are wrong: ") + what);
 }
 
 uint32_t reversed(uint32_t code, int bits) {

@@ -32,12 +32,12 @@ struct Chunk {
 
 // The chunk at `at`, which goes to the one after it.
 Chunk next_chunk(const uint8_t* data, size_t size, size_t& at) {
-  if (size - at < 12) throw bad("the PNG file is cut off");
+  if (size - at < 12) throw bad("is a PNG file that is cut off");
   const size_t bytes = big_endian(data + at);
   const Chunk chunk{data + at + 4, data + at + 8, bytes};
-  if (bytes > size - at - 12) throw bad("the PNG file is cut off");
+  if (bytes > size - at - 12) throw bad("is a PNG file that is cut off");
   if (crc32(chunk.type, bytes + 4) != big_endian(chunk.data + bytes))
-    throw bad("the PNG file is damaged: the checksum of a chunk is wrong");
+    throw bad("is a damaged PNG file: the checksum of a chunk is wrong");
   at += bytes + 12;
   return chunk;
 }
@@ -116,10 +116,10 @@ Header read_header(const uint8_t* data, size_t size) {
                      ((colour_type == 0 || colour_type == 2 || colour_type == 4 ||
                        colour_type == 6) && (bits == 8 || bits == 16));
   if (!known || chunk.data[10] != 0 || chunk.data[11] != 0 || chunk.data[12] > 1)
-    throw bad("the header of the PNG file says what no PNG can be");
+    throw bad("is a PNG file whose header says what no PNG can be");
   if (width < 1 || height < 1 || width > INT32_MAX || height > INT32_MAX ||
       width * height > kMostPixels)
-    throw bad("the PNG file is of " + std::to_string(width) + " x " + std::to_string(height) +
+    throw bad("is of " + std::to_string(width) + " x " + std::to_string(height) +
               " pixels, which no map has");
   return {width, height, bits, colour_type, chunk.data[12] == 1};
 }
@@ -143,10 +143,10 @@ void Reader::gather(const uint8_t* data, size_t size) {
     } else if (found || chunk.is("IEND")) {
       break;
     } else if (!(chunk.type[0] & 0x20) && !chunk.is("PLTE")) {
-      throw bad("the PNG file has a chunk that is not known and not optional");
+      throw bad("is a PNG file with a chunk that is not known and not optional");
     }
   }
-  if (!found) throw bad("the PNG file holds no pixels");
+  if (!found) throw bad("is a PNG file without pixels");
   compressed_.resize(compressed_.size() + zlib::kInputPadding);
 }
 
@@ -154,9 +154,13 @@ void Reader::inflate(size_t bytes) {
   const size_t size = compressed_.size() - zlib::kInputPadding;
   // A small file must not take much memory.
   if (bytes > zlib::kLargestRatio * size)
-    throw bad("the PNG file is too small for its number of pixels");
+    throw bad("is a damaged PNG file: it is too small for its number of pixels");
   if (raw_.size() < bytes + zlib::kOutputPadding) raw_.resize(bytes + zlib::kOutputPadding);
-  zlib::inflate(compressed_.data(), size, raw_.data(), bytes);
+  try {
+    zlib::inflate(compressed_.data(), size, raw_.data(), bytes);
+  } catch (const std::invalid_argument& error) {
+    throw bad(std::string("is a damaged PNG file: ") + error.what());
+  }
 }
 
 Pixels Reader::straight(const Header& header) {
@@ -164,7 +168,7 @@ Pixels Reader::straight(const Header& header) {
   inflate(rows * (row + 1));
   unfilter(raw_.data(), rows, row, filter_step(header));
   const int bytes = pixel_bytes(header);
-  if (row == static_cast<size_t>(header.width) * static_cast<size_t>(bytes))
+  if (header.bits >= 8 && header.colour_type != 6)
     return {header.width, header.height, bytes, row + 1, raw_.data() + 1};
   const size_t stride = static_cast<size_t>(header.width) * static_cast<size_t>(bytes);
   if (pixels_.size() < rows * stride) pixels_.resize(rows * stride);

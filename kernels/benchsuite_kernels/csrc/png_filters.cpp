@@ -106,7 +106,7 @@ void unfilter_pixels(uint8_t* data, size_t rows, size_t row_bytes) {
           add_left<kStep>(row, row_bytes);
         break;
       default:
-        throw std::invalid_argument("row " + std::to_string(y) + " of the PNG file has filter " +
+        throw std::invalid_argument("is a damaged PNG file: row " + std::to_string(y) + " has filter " +
                                     std::to_string(data[0]) + ", which there is none of");
     }
     above = row;
