@@ -273,7 +273,7 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             name="cityscapes",
             tasks=("bbox", "segm", "semantic", "panoptic"),
             factory="benchsuite_plugins.datasets.cityscapes.dataset:open_cityscapes",
-            metrics=("coco_bbox", "cityscapes_instances"),
+            metrics=("coco_bbox", "cityscapes_instances", "cityscapes_pixels"),
             splits=("val", "train", "test"),
             summary="Cityscapes, fine annotations: instances, semantic and panoptic maps",
             licence="Cityscapes (non-commercial)",
@@ -362,6 +362,17 @@ def benchsuite_metrics() -> list[MetricSpec]:
             licence="Apache-2.0",
             official="benchsuite_plugins.metrics.cityscapes.official_instances:create",
         ),
+        MetricSpec(
+            name="cityscapes_pixels",
+            task="semantic",
+            factory="benchsuite_plugins.metrics.cityscapes.pixels:create",
+            prefix="cityscapes",
+            primary="IoU",
+            summary="Cityscapes IoU and iIoU of labels and categories, as cityscapesscripts "
+            "computes them",
+            licence="Apache-2.0",
+            official="benchsuite_plugins.metrics.cityscapes.official_pixels:create",
+        ),
     ]
 
 
@@ -413,6 +424,16 @@ def benchsuite_formats() -> list[FormatSpec]:
             write_predictions=f"{formats}.dota_writer:write_predictions",
             tasks=("rotated", "bbox"),
             summary="DOTA text: quadrilaterals, detections as Task1_CATEGORY.txt",
+            licence="Apache-2.0",
+        ),
+        FormatSpec(
+            name="cityscapes",
+            recognises=f"{formats}.cityscapes:recognises",
+            read_truth=f"{formats}.cityscapes:read_truth",
+            read_predictions=f"{formats}.cityscapes:read_predictions",
+            write_predictions=f"{formats}.cityscapes:write_predictions",
+            tasks=("bbox", "segm", "semantic", "panoptic"),
+            summary="Cityscapes' folder, and its results: masks listed in text files, label maps",
             licence="Apache-2.0",
         ),
     ]
