@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
 
 from benchsuite.errors import InputError
+from benchsuite_kernels.columns.label_maps import MapError, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +50,67 @@ class MapColumn:
         return len(self.image_ids)
 
     @property
-    def complete(self) -> bool:
-        """Whether every image has a map."""
-        return all(png or path for png, path in zip(self.pngs, self.paths))
+    def present(self) -> NDArray[np.bool_]:
+        """(I,) which images have a map."""
+        there = [png is not None or path is not None for png, path in zip(self.pngs, self.paths)]
+        return np.array(there, np.bool_)
 
-    def read(self, row: int) -> NDArray[np.integer[Any]]:
-        """A map: (H, W) integers.
+    def take(self, kept: NDArray[np.bool_]) -> MapColumn:
+        """The images that are kept."""
+        rows = np.flatnonzero(kept).tolist()
+        return replace(
+            self,
+            pngs=[self.pngs[row] for row in rows],
+            paths=[self.paths[row] for row in rows],
+            sizes=[self.sizes[row] for row in rows],
+            image_ids=[self.image_ids[row] for row in rows],
+        )
+
+    def map_source(self, row: int) -> bytes | str:
+        """A map's bytes, or the path of its file. Raises ``InputError`` if there is neither."""
+        png, path = self.pngs[row], self.paths[row]
+        if png is not None:
+            return png
+        if path is None:
+            raise self.error(row, f"has no {self.kind} map")
+        return path
+
+    def read(self, row: int) -> NDArray[np.uint16]:
+        """A map: (H, W) uint16.
 
         Raises:
             InputError: there is none, it cannot be read, is no greyscale PNG, or is of another size
                 than its image.
         """
-        png, path = self.pngs[row], self.paths[row]
-        if png is None and path is None:
-            raise self.error(row, f"has no {self.kind} map")
         try:
-            with Image.open(io.BytesIO(png) if png is not None else Path(str(path))) as encoded:
-                pixels = np.asarray(encoded)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise self.error(row, f"its {self.kind} map cannot be read: {error}") from error
-        if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
-            raise self.error(row, f"its {self.kind} map has colours or transparency, not numbers")
-        if pixels.shape != self.sizes[row]:
+            numbers = decode(self.map_source(row), "grey")
+        except MapError as error:
+            raise self.error(row, f"its {self.kind} map {error.problem}") from None
+        if numbers.shape != self.sizes[row]:
             raise self.error(
                 row,
-                f"its {self.kind} map is of {pixels.shape} pixels (height, width), the image of "
+                f"its {self.kind} map is of {numbers.shape} pixels (height, width), the image of "
                 f"{self.sizes[row]}",
             )
-        return pixels
+        return numbers.astype(np.uint16, copy=False)
 
     def file(self, row: int, folder: Path, name: str = "") -> Path:
         """A file that holds a map: its own, or one written into ``folder``.
 
         Args:
             name: what it must be called, where that matters; it is written then.
+
+        Raises:
+            InputError: there is no map, or its file cannot be read.
         """
-        png, path = self.pngs[row], self.paths[row]
-        if png is None and path is None:
-            raise self.error(row, f"has no {self.kind} map")
-        if png is None and path is not None and not name:
-            return Path(path)
+        source = self.map_source(row)
+        if isinstance(source, str) and not name:
+            return Path(source)
         target = folder / (name or f"{self.kind}_{self.image_ids[row]}.png")
-        target.write_bytes(Path(str(path)).read_bytes() if png is None else png)
+        try:
+            target.write_bytes(Path(source).read_bytes() if isinstance(source, str) else source)
+        except OSError as error:
+            raise self.error(row, f"its {self.kind} map cannot be read: {error}") from error
         return target
 
     def error(self, row: int, problem: str) -> InputError:

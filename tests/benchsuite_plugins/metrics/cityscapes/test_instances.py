@@ -257,7 +257,7 @@ def test_refused_truth_is_named(tables: Any) -> None:
         ({"instance_png": None}, "image id 1: has no instance map"),
         ({"instance_png": strange}, "image id 1: its instance map holds 34000"),
         ({"instance_png": other_size}, r"image id 1: its instance map is of \(39, 60\)"),
-        ({"instance_png": b"no"}, "image id 1: its instance map cannot be read"),
+        ({"instance_png": b"no"}, "image id 1: its instance map is no PNG"),
         ({"instance_png": None, "instance_path": "gone.png"}, "^gone.png, image id 1: .* read"),
     ):
         with pytest.raises(InputError, match=problem):
