@@ -31,6 +31,8 @@ OPERATORS = (
     "rle_area",
     "rle_decode",
     "rle_encode",
+    "rle_from_polygons",
+    "rle_from_runs",
     "rle_to_bbox",
     "rle_validate",
     "roi_align",

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchsuite_kernels.columns import rle_reference
+from benchsuite_kernels.columns import rle_batch, rle_reference
 from benchsuite_kernels.dispatch import native, tally
 
 Counts = bytes | str
@@ -71,28 +71,20 @@ def from_runs(runs: ArrayLike, size: Size) -> bytes:
 
 
 def from_polygons(polygons: Sequence[Sequence[float]], size: Size) -> bytes:
-    """The RLE of the union of polygons, rasterised by pycocotools.
+    """The RLE of the union of polygons, to the pixel as pycocotools' ``frPoly`` makes it.
 
     Args:
         polygons: each ``x1, y1, x2, y2, ...`` in pixels, at least three points.
 
     Raises:
         ValueError: there is none, or one of an odd length, too short or with a number that is not
-            finite.
+            finite or beyond 4e8.
     """
-    from pycocotools import mask as pycocotools_mask
-
-    if not len(polygons):
-        raise ValueError("there is no polygon")
-    for place, polygon in enumerate(polygons):
-        if len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(f"polygon {place} has {len(polygon)} numbers, not 6, 8, 10, ...")
-        if not np.isfinite(np.asarray(polygon, np.float64)).all():
-            raise ValueError(f"polygon {place} holds a number that is not finite")
-    height, width = _size(size)
-    parts = pycocotools_mask.frPyObjects([list(polygon) for polygon in polygons], height, width)
-    counts: bytes = pycocotools_mask.merge(parts)["counts"]
-    return counts
+    numbers = np.array([len(polygon) for polygon in polygons], np.int32)
+    points = np.array([number for polygon in polygons for number in polygon], np.float64)
+    sizes = np.array([_size(size)])
+    counts, _ = rle_batch.from_polygons(points, numbers, np.array([len(numbers)], np.int32), sizes)
+    return counts.tobytes()
 
 
 class _Kernels(Protocol):

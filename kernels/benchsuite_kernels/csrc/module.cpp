@@ -18,4 +18,5 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_ops(module);
   benchsuite::bind_precision_recall(module);
   benchsuite::bind_rle(module);
+  benchsuite::bind_rle_batch(module);
 }

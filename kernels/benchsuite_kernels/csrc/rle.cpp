@@ -5,7 +5,7 @@
 #include <cstring>
 #include <numeric>
 #include <stdexcept>
-
+#include <utility>
 
 namespace benchsuite::rle {
 namespace {
@@ -92,35 +92,77 @@ std::string encode(const uint8_t* mask, int64_t height, int64_t width) {
   return changes.compress(height * width);
 }
 
-void decompress(std::string_view counts, std::vector<int64_t>& runs) {
-  if (counts.empty()) throw std::invalid_argument("the RLE is empty");
-  runs.clear();
-  runs.reserve(counts.size());
-  for (size_t at = 0; at < counts.size();) {
+namespace {
+
+// Reads the runs one after the other.
+class RunReader {
+ public:
+  explicit RunReader(std::string_view counts) : counts_(counts) {
+    if (counts.empty()) throw std::invalid_argument("the RLE is empty");
+  }
+
+  bool next(int64_t& run) {
+    if (at_ == counts_.size()) return false;
     int64_t number = 0;
-    for (int byte = 0;; ++byte, ++at) {
-      if (at == counts.size()) throw std::invalid_argument("the RLE ends within a run");
-      const int letter = static_cast<unsigned char>(counts[at]);
-      if (letter < 0x30 || letter > 0x6f) {
-        char hex[8];
-        std::snprintf(hex, sizeof hex, "0x%02x", letter);
-        throw std::invalid_argument("byte " + std::to_string(at) + " of the RLE is " + hex +
-                                    ", outside 0x30 to 0x6f");
-      }
-      if (byte == kMostBytes) throw bad_run(runs.size(), "longer than any image");
+    for (int byte = 0;; ++byte) {
+      if (at_ == counts_.size()) throw std::invalid_argument("the RLE ends within a run");
+      const int letter = static_cast<unsigned char>(counts_[at_]);
+      if (letter < 0x30 || letter > 0x6f) throw bad_byte(letter);
+      if (byte == kMostBytes) throw bad_run(place_, "longer than any image");
+      ++at_;
       const int bits = letter - 48;
       number |= static_cast<int64_t>(bits & 0x1f) << (5 * byte);
       if (bits & 0x20) continue;
       if (bits & 0x10) number -= int64_t{1} << (5 * (byte + 1));
-      ++at;
       break;
     }
-    const size_t run = runs.size();
-    if (run > 2) number += runs[run - 2];
-    if (number < 0) throw bad_run(run, "negative (" + std::to_string(number) + ")");
-    if (number > kLongestRun) throw bad_run(run, "longer than any image");
-    runs.push_back(number);
+    if (place_ > 2) number += two_before_;
+    if (number < 0) throw bad_run(place_, "negative (" + std::to_string(number) + ")");
+    if (number > kLongestRun) throw bad_run(place_, "longer than any image");
+    ++place_;
+    two_before_ = one_before_;
+    one_before_ = run = number;
+    return true;
   }
+
+ private:
+  std::invalid_argument bad_byte(int letter) const {
+    char hex[8];
+    std::snprintf(hex, sizeof hex, "0x%02x", letter);
+    return std::invalid_argument("byte " + std::to_string(at_) + " of the RLE is " + hex +
+                                 ", outside 0x30 to 0x6f");
+  }
+
+  std::string_view counts_;
+  size_t at_ = 0, place_ = 0;
+  int64_t one_before_ = 0, two_before_ = 0;
+};
+
+void check_cover(int64_t covered, int64_t height, int64_t width) {
+  if (covered != height * width)
+    throw std::invalid_argument("the runs of the RLE cover " + std::to_string(covered) +
+                                " pixels, an image of " + std::to_string(height) + " x " +
+                                std::to_string(width) + " has " + std::to_string(height * width));
+}
+
+// Pixels inside and pixels in all.
+std::pair<int64_t, int64_t> measure(std::string_view counts) {
+  RunReader reader(counts);
+  int64_t inside = 0, covered = 0, run;
+  for (int foreground = 0; reader.next(run); foreground ^= 1) {
+    covered += run;
+    if (foreground) inside += run;
+  }
+  return {inside, covered};
+}
+
+}  // namespace
+
+void decompress(std::string_view counts, std::vector<int64_t>& runs) {
+  RunReader reader(counts);
+  runs.clear();
+  runs.reserve(counts.size());
+  for (int64_t run; reader.next(run);) runs.push_back(run);
 }
 
 std::vector<int64_t> decompress(std::string_view counts) {
@@ -132,11 +174,7 @@ std::vector<int64_t> decompress(std::string_view counts) {
 void runs_of_image(std::string_view counts, int64_t height, int64_t width,
                    std::vector<int64_t>& runs) {
   decompress(counts, runs);
-  const int64_t covered = std::accumulate(runs.begin(), runs.end(), int64_t{0});
-  if (covered != height * width)
-    throw std::invalid_argument("the runs of the RLE cover " + std::to_string(covered) +
-                                " pixels, an image of " + std::to_string(height) + " x " +
-                                std::to_string(width) + " has " + std::to_string(height * width));
+  check_cover(std::accumulate(runs.begin(), runs.end(), int64_t{0}), height, width);
 }
 
 std::vector<int64_t> runs_of_image(std::string_view counts, int64_t height, int64_t width) {
@@ -145,20 +183,26 @@ std::vector<int64_t> runs_of_image(std::string_view counts, int64_t height, int6
   return runs;
 }
 
-namespace {
-
-int64_t inside(const std::vector<int64_t>& runs) {
-  int64_t pixels = 0;
-  for (size_t run = 1; run < runs.size(); run += 2) pixels += runs[run];
-  return pixels;
-}
-
-}  // namespace
-
-int64_t area(std::string_view counts) { return inside(decompress(counts)); }
+int64_t area(std::string_view counts) { return measure(counts).first; }
 
 int64_t validate(std::string_view counts, int64_t height, int64_t width) {
-  return inside(runs_of_image(counts, height, width));
+  const auto [inside, covered] = measure(counts);
+  check_cover(covered, height, width);
+  return inside;
+}
+
+std::string compress_runs(const int64_t* runs, int64_t count, int64_t height, int64_t width) {
+  if (!count) throw std::invalid_argument("uncompressed counts are a non-empty list of integers");
+  int64_t covered = 0;
+  std::string text;
+  for (int64_t i = 0; i < count; ++i) {
+    if (runs[i] < 0) throw bad_run(i, "negative");
+    if (runs[i] > kLongestRun) throw bad_run(i, "longer than any image");
+    covered += runs[i];
+    append(text, i > 2 ? runs[i] - runs[i - 2] : runs[i]);
+  }
+  check_cover(covered, height, width);
+  return text;
 }
 
 Box to_box(std::string_view counts, int64_t height, int64_t width) {

@@ -44,6 +44,8 @@ std::vector<int64_t> runs_of_image(std::string_view counts, int64_t height, int6
 void decompress(std::string_view counts, std::vector<int64_t>& runs);
 void runs_of_image(std::string_view counts, int64_t height, int64_t width,
                    std::vector<int64_t>& runs);
+// Run lengths, background first, as compressed counts; they must cover the image.
+std::string compress_runs(const int64_t* runs, int64_t count, int64_t height, int64_t width);
 // `mask`: height x width bytes, column by column; all are written.
 void fill(const std::vector<int64_t>& runs, uint8_t* mask);
 
