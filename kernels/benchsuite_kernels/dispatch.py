@@ -25,6 +25,7 @@ OPERATORS = (
     "instance_map_regions",
     "match_detections",
     "match_order",
+    "overlapping_pairs",
     "paste_masks_to_rle",
     "precision_recall",
     "read_label_map_header",

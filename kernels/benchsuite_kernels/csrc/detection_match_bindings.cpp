@@ -8,6 +8,7 @@
 #include "given_overlap.hpp"
 #include "keypoint_similarity.hpp"
 #include "mask_overlap.hpp"
+#include "overlapping_pairs.hpp"
 
 namespace benchsuite {
 namespace {
@@ -225,6 +226,26 @@ py::tuple keypoint_exponents(const py::object& detections, const Array<int64_t>&
                         as_array(std::move(pairs.exponents)));
 }
 
+py::tuple pairs_that_overlap(const Array<int64_t>& groups, const Array<int64_t>& truth_groups,
+                             const Array<bool>& crowd, const std::string& kind,
+                             const py::object& overlaps, double least, int threads) {
+  require(groups, "detection_groups", {groups.size()});
+  require(truth_groups, "truth_groups", {truth_groups.size()});
+  require(crowd, "crowd", {truth_groups.size()});
+  const BoundOverlaps bound = bind_overlaps(kind, overlaps, groups.size(), truth_groups.size());
+  OverlappingPairs pairs;
+  {
+    const py::gil_scoped_release release;
+    // All scores are equal, so that rows keep their order.
+    const std::vector<double> scores(groups.size(), 0.0);
+    const GroupOrder order(groups.data(), scores.data(), groups.size(), truth_groups.data(),
+                           truth_groups.size(), groups.size(), threads);
+    pairs = overlapping_pairs(order, groups.size(), *bound.overlaps, crowd.data(), least, threads);
+  }
+  return py::make_tuple(as_array(std::move(pairs.starts)), as_array(std::move(pairs.truths)),
+                        as_array(std::move(pairs.values)));
+}
+
 py::array_t<double> means(const Array<double>& values, const Array<int64_t>& starts) {
   const int64_t count = starts.size() - 1;
   if (count < 0 || starts.data()[0] != 0 || starts.data()[count] != values.size())
@@ -250,6 +271,9 @@ void bind_detection_match(py::module_& module) {
   functions.def("keypoint_exponents", &keypoint_exponents, py::arg("detections"),
                 py::arg("truth_groups").noconvert(), py::arg("overlaps"), py::arg("least"),
                 py::arg("most_detections"), py::arg("threads"));
+  functions.def("overlapping_pairs", &pairs_that_overlap, py::arg("detection_groups").noconvert(),
+                py::arg("truth_groups").noconvert(), py::arg("crowd").noconvert(), py::arg("kind"),
+                py::arg("overlaps"), py::arg("least"), py::arg("threads"));
   functions.def("pairwise_means", &means, py::arg("values").noconvert(),
                 py::arg("starts").noconvert());
 }
