@@ -280,6 +280,23 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             categories="benchsuite_plugins.datasets.cityscapes.labels:CATEGORIES",
         ),
         DatasetSpec(
+            name="voc",
+            tasks=("bbox",),
+            factory="benchsuite_plugins.datasets.voc:open_voc",
+            metrics=("voc_ap",),
+            splits=(
+                "2007_test",
+                "2007_trainval",
+                "2007_train",
+                "2007_val",
+                "2012_trainval",
+                "2012_train",
+                "2012_val",
+            ),
+            summary="Pascal VOC 2007 and 2012: boxes of twenty categories",
+            categories="benchsuite_plugins.datasets.voc:CATEGORIES",
+        ),
+        DatasetSpec(
             name="coco_format",
             tasks=("bbox", "segm", "keypoints"),
             factory="benchsuite_plugins.datasets.coco_format:open_coco_format",
@@ -372,6 +389,15 @@ def benchsuite_metrics() -> list[MetricSpec]:
             "computes them",
             licence="Apache-2.0",
             official="benchsuite_plugins.metrics.cityscapes.official_pixels:create",
+        ),
+        MetricSpec(
+            name="voc_ap",
+            task="bbox",
+            factory="benchsuite_plugins.metrics.voc.metric:create",
+            options="benchsuite_plugins.metrics.voc.options:VocOptions",
+            prefix="voc",
+            summary="Pascal VOC average precision of boxes: 11-point (to 2009) or every-point",
+            licence="Apache-2.0",
         ),
     ]
 

@@ -38,7 +38,7 @@ def truth_of(
     difficult: ArrayLike | None = None,
     masks: Masks | None = None,
     rotated: NDArray[np.float64] | None = None,
-    attributes: Sequence[str] | None = None,
+    attributes: Sequence[str | None] | None = None,
 ) -> Truth:
     """Truth of N objects, numbered from 1 in the order given.
 
@@ -53,7 +53,7 @@ def truth_of(
         difficult: (N,) bool.
         masks: N masks of their images' sizes.
         rotated: (N, 5), as in ``schemas``.
-        attributes: for each image a JSON object.
+        attributes: for each image a JSON object, or ``None``.
     """
     rows = np.asarray(image_rows, np.int64)
     xywh = np.asarray(boxes, np.float64).reshape(-1, 4)

@@ -2,7 +2,8 @@
 
 A box ``xmin = 1, xmax = W`` covers an image of width ``W``: both are pixels inside the box. So 1 is
 taken off ``xmin`` and ``ymin``, and ``xmax`` and ``ymax`` stay, as in Detectron2. Of an object its
-name, box and ``difficult`` are read; pose, truncation and parts are not.
+name, box and ``difficult`` are read; pose, truncation and parts are not. The folder's name, if it
+is that of a challenge, becomes the image's attribute ``challenge``.
 
 ``voc_writer`` writes such files. Everingham et al., The Pascal Visual Object Classes (VOC)
 Challenge, 2010.
@@ -10,6 +11,8 @@ Challenge, 2010.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,8 @@ from benchsuite_plugins.formats.safe_xml import Element, read_xml
 from benchsuite_plugins.formats.text_file import line_error, numbers, shortened
 from benchsuite_plugins.formats.voc_categories import CATEGORIES
 from benchsuite_plugins.formats.voc_folder import VocFolder
+
+CHALLENGE = re.compile("VOC20[0-9]{2}")
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
@@ -51,11 +56,13 @@ class VocAnnotation:
     """What an annotation file says.
 
     Attributes:
+        challenge: which challenge it is of (``VOC2007``); empty where it does not say.
         suffix: the image's ending (``.jpg``).
         size: width and height; ``None`` where the file does not say.
         objects: in file order.
     """
 
+    challenge: str
     suffix: str
     size: tuple[int, int] | None
     objects: tuple[VocObject, ...]
@@ -101,8 +108,14 @@ def read_truth(request: TruthRequest) -> Truth:
         category_rows,
         boxes,
         difficult=difficult,
+        attributes=[_attributes(annotation) for annotation in annotations],
         source=str(request.path),
     )
+
+
+def _attributes(annotation: VocAnnotation) -> str | None:
+    """The image's attributes: which challenge it is of, where that is known."""
+    return json.dumps({"challenge": annotation.challenge}) if annotation.challenge else None
 
 
 def read_annotation(path: Path) -> VocAnnotation:
@@ -120,7 +133,9 @@ def read_annotation(path: Path) -> VocAnnotation:
     named = root.find("filename")
     suffix = Path(named.text).suffix if named is not None else ""
     objects = tuple(_object(path, element) for element in root.find_all("object"))
-    return VocAnnotation(suffix or ".jpg", _size(path, root.find("size")), objects)
+    folder = root.find("folder")
+    challenge = folder.text if folder is not None and CHALLENGE.fullmatch(folder.text) else ""
+    return VocAnnotation(challenge, suffix or ".jpg", _size(path, root.find("size")), objects)
 
 
 def _object(path: Path, element: Element) -> VocObject:

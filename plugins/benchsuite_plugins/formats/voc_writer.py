@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -15,7 +16,7 @@ from benchsuite.errors import InputError
 from benchsuite.protocols import Truth, WriteRequest
 from benchsuite.records import ImageRecord
 from benchsuite_plugins.formats.losses import changed_rows, truth_losses
-from benchsuite_plugins.formats.voc_annotations import SIDES
+from benchsuite_plugins.formats.voc_annotations import CHALLENGE, SIDES
 from benchsuite_plugins.formats.voc_folder import ANNOTATIONS
 from benchsuite_plugins.formats.written_images import (
     flat_names,
@@ -25,7 +26,7 @@ from benchsuite_plugins.formats.written_images import (
     rows_by_image,
 )
 
-_KEPT = ("bbox", "difficult")
+_KEPT = ("attributes", "bbox", "difficult")
 
 # What XML 1.0 has no way to hold.
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -58,13 +59,15 @@ def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
     difficult = crowd | to_numpy(instances["difficult"])
     labels = to_numpy(instances["category_id"]).tolist()
     rows = rows_by_image(instances, written)
+    challenges = _challenges(truth)
     with request.progress("writing annotations", len(records)) as shown:
         for name, record in zip(names, records):
             objects = [
                 _object(categories[labels[row]], bool(difficult[row]), edges[row].tolist())
                 for row in rows.get(record.id, ())
             ]
-            text = f"{_head(record, truth.source)}{''.join(objects)}</annotation>\n"
+            head = _head(record, challenges.get(record.id), truth.source)
+            text = f"{head}{''.join(objects)}</annotation>\n"
             (folder / f"{name}.xml").write_text(text, encoding="utf-8")
             shown.advance(1)
     listed = "".join(f"{name}\n" for name in names)
@@ -74,6 +77,7 @@ def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
         "objects without a box": int((~written).sum()),
         "last digits of boxes": changed_rows(boxes[written], read_edges(edges[written])),
         "crowd flags (difficult now)": int(crowd.sum()),
+        "attributes of images": _attribute_count(truth) - len(challenges),
         "folders of images": folders_lost(records),
     }
     return lost | {noun: count for noun, count in own.items() if count}
@@ -90,10 +94,28 @@ def read_edges(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([corners, edges[:, 2:] - corners])
 
 
-def _head(record: ImageRecord, source: str) -> str:
+def _challenges(truth: Truth) -> dict[int, str]:
+    """Image id to the challenge that is all that is known of the image."""
+    found = {}
+    ids, attributes = truth.images["image_id"].to_pylist(), truth.images["attributes"].to_pylist()
+    for number, text in zip(ids, attributes):
+        known = json.loads(text) if text else None
+        if isinstance(known, dict) and [*known] == ["challenge"]:
+            challenge = known["challenge"]
+            if isinstance(challenge, str) and CHALLENGE.fullmatch(challenge):
+                found[number] = challenge
+    return found
+
+
+def _attribute_count(truth: Truth) -> int:
+    return int(is_present(truth.images["attributes"]).sum())
+
+
+def _head(record: ImageRecord, challenge: str | None, source: str) -> str:
+    folder = f"  <folder>{challenge}</folder>\n" if challenge else ""
     name = _xml_text(PurePosixPath(record.file_name).name, source)
     return (
-        f"<annotation>\n  <filename>{name}</filename>\n"
+        f"<annotation>\n{folder}  <filename>{name}</filename>\n"
         f"  <size>\n    <width>{record.width}</width>\n    <height>{record.height}</height>\n"
         "    <depth>3</depth>\n  </size>\n"
     )

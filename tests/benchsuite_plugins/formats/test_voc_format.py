@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchsuite.errors import DataMissingError, InputError, UsageError
-from benchsuite.protocols import Predictions, PredictionsRequest, TruthRequest, WriteRequest
+from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
 from benchsuite_plugins.formats import voc, voc_annotations, voc_detections, voc_writer
@@ -62,6 +63,19 @@ def test_boxes_begin_one_pixel_earlier(folder):
     assert [row["category_id"] for row in instances] == [9, 15, 9, 15]
     assert [row["difficult"] for row in instances] == [False, True] * 2
     assert instances[0]["area"] == 62 * 129
+    assert truth.images["attributes"].to_pylist() == ['{"challenge": "VOC2007"}'] * 2
+
+
+def test_the_challenge_is_kept_and_other_attributes_are_lost(folder, tmp_path):
+    truth = read(folder)
+    assert write(truth, tmp_path / "kept") == {}
+    again = read(tmp_path / "kept", categories=CATEGORIES)
+    assert again.images["attributes"].equals(truth.images["attributes"])
+    place = truth.images.schema.get_field_index("attributes")
+    weather = pa.array(['{"weather": "rain"}', '{"challenge": "<VOC>"}'])
+    images = truth.images.set_column(place, truth.images.schema.field(place), weather)
+    lost = write(Truth(images, truth.instances, truth.categories), tmp_path / "lost")
+    assert lost == {"attributes of images": 2}
 
 
 def test_a_split_is_a_list_and_all_is_everything(folder):
