@@ -371,6 +371,15 @@ def benchsuite_metrics() -> list[MetricSpec]:
         lvis("bbox", "boxes"),
         lvis("segm", "masks"),
         MetricSpec(
+            name="panoptic_quality",
+            task="panoptic",
+            factory="benchsuite_plugins.metrics.panoptic_quality:create",
+            primary="PQ",
+            summary="panoptic quality (PQ, SQ, RQ), as panopticapi computes it",
+            licence="Apache-2.0",
+            official="benchsuite_plugins.metrics.panoptic_official:create",
+        ),
+        MetricSpec(
             name="cityscapes_instances",
             task="segm",
             factory="benchsuite_plugins.metrics.cityscapes.instances:create",
