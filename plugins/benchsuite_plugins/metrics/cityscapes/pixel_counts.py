@@ -46,9 +46,8 @@ def match(truth: Truth, predictions: Predictions, header: PixelHeader) -> pa.Tab
     mapped = instances.present
     instances = instances.take(mapped)
     found = _count(instances, predicted.take(mapped))
-    of_objects = [
-        each[_of_objects(instances, found)] for each in _columns(ids[mapped], True, found)
-    ]
+    kept = _of_objects(instances, found)
+    of_objects = [column[kept] for column in _columns(ids[mapped], True, found)]
 
     unmapped = ids[~mapped]
     nothing = np.zeros(len(unmapped), np.int64)
