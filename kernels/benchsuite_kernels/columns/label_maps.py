@@ -29,7 +29,6 @@ Source = bytes | bytearray | memoryview | str | PathLike[str]
 Form = Literal["grey", "colour"]
 
 _FORMS = {"grey": 0, "colour": 1}
-_SIDES = ("truth", "prediction")
 
 
 class MapError(ValueError):
@@ -38,11 +37,12 @@ class MapError(ValueError):
     Attributes:
         item: which one of those that were given.
         side: ``"truth"`` or ``"prediction"``, where both were given.
+        kind: which one of several kinds of truth it is of.
         problem: what is wrong with it, in a clause that has the map as its subject.
     """
 
-    def __init__(self, problem: str, item: int = 0, side: str = "") -> None:
-        self.item, self.side, self.problem = item, side, problem
+    def __init__(self, problem: str, item: int = 0, side: str = "", kind: int = 0) -> None:
+        self.item, self.side, self.kind, self.problem = item, side, kind, problem
         super().__init__(f"{side} map {item}: {problem}" if side else f"the map {problem}")
 
 
@@ -87,14 +87,49 @@ def count_pairs(
             image's is named.
         ValueError: there is another number of maps on the one side than on the other.
     """
-    if len(truths) != len(predictions):
-        raise ValueError(f"{len(truths)} maps of truth against {len(predictions)} predicted ones")
-    forms = _FORMS[truth_form], _FORMS[prediction_form]
-    *columns, failure = _serving("count_label_pairs").count_pairs(
-        _sources(truths), _sources(predictions), *forms, threads
+    return count_pairs_of_each(
+        [truths],
+        predictions,
+        truth_forms=[truth_form],
+        prediction_form=prediction_form,
+        threads=threads,
+    )[0]
+
+
+def count_pairs_of_each(
+    truths: Sequence[Sequence[Source]],
+    predictions: Sequence[Source],
+    *,
+    truth_forms: Sequence[Form],
+    prediction_form: Form,
+    threads: int,
+) -> list[PairCounts]:
+    """``count_pairs`` of several kinds of truth against one prediction, each map read once.
+
+    Args:
+        truths: for each kind N maps, of the same images in the same order as the predictions.
+        truth_forms: one a kind.
+
+    Raises:
+        MapError, ValueError: as ``count_pairs`` does.
+    """
+    for of_kind in truths:
+        if len(of_kind) != len(predictions):
+            raise ValueError(
+                f"{len(of_kind)} maps of truth against {len(predictions)} predicted ones"
+            )
+    counted, failure = _serving("count_label_pairs").count_pairs(
+        [_sources(of_kind) for of_kind in truths],
+        _sources(predictions),
+        [_FORMS[form] for form in truth_forms],
+        _FORMS[prediction_form],
+        threads,
     )
-    _check(failure)
-    return PairCounts(*columns)
+    if failure is not None:
+        item, kind, problem = failure
+        side = "truth" if kind < len(truths) else "prediction"
+        raise MapError(problem, item, side, kind if side == "truth" else 0)
+    return [PairCounts(*columns) for columns in counted]
 
 
 def decode(source: Source, form: Form) -> NDArray[Any]:
@@ -132,8 +167,8 @@ class _Kernels(Protocol):
     """What the reference module and the extension both offer."""
 
     def count_pairs(
-        self, firsts: Any, seconds: Any, first_form: int, second_form: int, threads: int
-    ) -> tuple[Any, ...]: ...
+        self, firsts: Any, seconds: Any, first_forms: list[int], second_form: int, threads: int
+    ) -> tuple[list[tuple[Any, ...]], tuple[int, int, str] | None]: ...
     def decode(self, png: bytes, form: int) -> NDArray[Any]: ...
     def read_header(self, png: bytes) -> tuple[int, int, int]: ...
 
@@ -146,12 +181,6 @@ def _serving(operator: str) -> _Kernels:
     tally(operator, "c++")
     kernels: _Kernels = extension.label_maps
     return kernels
-
-
-def _check(failure: tuple[int, int, str] | None) -> None:
-    if failure is not None:
-        item, side, problem = failure
-        raise MapError(problem, item, _SIDES[side])
 
 
 def _sources(sources: Sequence[Source]) -> list[bytes | bytearray | memoryview | str]:

@@ -67,30 +67,44 @@ def decode(png: bytes, form: int) -> NDArray[Any]:
 
 
 def count_pairs(
-    firsts: Sequence[Any], seconds: Sequence[Any], first_form: int, second_form: int, threads: int
-) -> tuple[Any, ...]:
-    """Starts, both numbers and pixels of every pair, and the first failure: see ``label_maps``.
+    firsts: Sequence[Sequence[Any]],
+    seconds: Sequence[Any],
+    first_forms: Sequence[int],
+    second_form: int,
+    threads: int,
+) -> tuple[list[tuple[Any, ...]], tuple[int, int, str] | None]:
+    """Starts, both numbers and pixels of every pair, by kind of first map; see ``label_maps``.
 
-    A failure is the item, the side (0 or 1) and the problem; ``None``: there is none.
+    And the first failure: the item, the kind (of a second map: how many kinds there are) and the
+    problem; ``None``: there is none.
     """
-    counts = [0]
-    columns: list[list[NDArray[np.int64]]] = [[], [], []]
+    counts = [[0] for _ in firsts]
+    columns: list[list[list[NDArray[np.int64]]]] = [[[], [], []] for _ in firsts]
     failure = None
-    for item, sources in enumerate(zip(firsts, seconds)):
+    for item, last in enumerate(seconds):
         maps: list[NDArray[np.int64]] = []
         try:
-            for source, form in zip(sources, (first_form, second_form)):
+            sources = [*(of_kind[item] for of_kind in firsts), last]
+            for source, form in zip(sources, (*first_forms, second_form)):
                 maps.append(decode(_bytes(source), form).astype(np.int64))
-            _check_sizes(*maps)
+            for first in maps[:-1]:
+                _check_sizes(first, maps[-1])
         except ValueError as error:
-            failure = (item, min(len(maps), 1), str(error))
+            failure = (item, min(len(maps), len(firsts)), str(error))
             break
-        pairs, pixels = np.unique(maps[0] << 32 | maps[1], return_counts=True)
-        for column, values in zip(columns, (pairs >> 32, pairs & 0xFFFFFFFF, pixels)):
-            column.append(values)
-        counts.append(len(pairs))
-    joined = [np.concatenate([np.zeros(0, np.int64), *column]) for column in columns]
-    return np.cumsum(counts, dtype=np.int64), *joined, failure
+        for of_kind, first, lengths in zip(columns, maps, counts):
+            pairs, pixels = np.unique(first << 32 | maps[-1], return_counts=True)
+            for column, values in zip(of_kind, (pairs >> 32, pairs & 0xFFFFFFFF, pixels)):
+                column.append(values)
+            lengths.append(len(pairs))
+    none = np.zeros(0, np.int64)
+    return [
+        (
+            np.cumsum(lengths, dtype=np.int64),
+            *(np.concatenate([none, *column]) for column in of_kind),
+        )
+        for of_kind, lengths in zip(columns, counts)
+    ], failure
 
 
 def _check_rows(png: bytes) -> None:

@@ -167,20 +167,27 @@ std::string shape(const png::Pixels& map) {
   return std::to_string(map.width) + " x " + std::to_string(map.height);
 }
 
-// What a worker keeps from item to item.
+// What a worker keeps from item to item; by kind of map, the second one last.
 struct Worker {
-  png::Reader readers[2];
-  std::vector<uint8_t> files[2];
+  explicit Worker(size_t kinds) : readers(kinds), files(kinds), maps(kinds) {}
+
+  std::vector<png::Reader> readers;
+  std::vector<std::vector<uint8_t>> files;
+  std::vector<png::Pixels> maps;
   std::vector<int32_t> changes;
   Counter counter;
 };
 
 }  // namespace
 
-std::vector<std::vector<Pair>> count_pairs(const Maps& first, const Maps& second, int threads,
-                                           Failure& failure) {
-  const auto items = static_cast<int64_t>(first.sources.size());
-  std::vector<std::vector<Pair>> counted(first.sources.size());
+std::vector<std::vector<std::vector<Pair>>> count_pairs(const std::vector<Maps>& firsts,
+                                                        const Maps& second, int threads,
+                                                        Failure& failure) {
+  const auto items = static_cast<int64_t>(second.sources.size());
+  std::vector<const Maps*> kinds;
+  for (const Maps& first : firsts) kinds.push_back(&first);
+  kinds.push_back(&second);
+  std::vector<std::vector<std::vector<Pair>>> counted(second.sources.size());
   std::vector<std::unique_ptr<Worker>> workers(static_cast<size_t>(std::max(threads, 1)));
   std::mutex failing;
   std::atomic<int64_t> failed{items};
@@ -188,21 +195,26 @@ std::vector<std::vector<Pair>> count_pairs(const Maps& first, const Maps& second
     // Items before one that failed are still looked at: one of them may fail too.
     if (item > failed.load(std::memory_order_relaxed)) return;
     auto& worker = workers[static_cast<size_t>(number)];
-    if (!worker) worker = std::make_unique<Worker>();
-    int side = 0;
+    if (!worker) worker = std::make_unique<Worker>(kinds.size());
+    size_t side = 0;
     try {
-      png::Pixels maps[2];
-      for (const Maps* of : {&first, &second}) {
-        const auto bytes = of->sources[static_cast<size_t>(item)].bytes(worker->files[side]);
-        maps[side] = worker->readers[side].read(bytes.data, bytes.size, of->form);
-        ++side;
+      for (; side < kinds.size(); ++side) {
+        const auto bytes = kinds[side]->sources[static_cast<size_t>(item)].bytes(worker->files[side]);
+        worker->maps[side] =
+            worker->readers[side].read(bytes.data, bytes.size, kinds[side]->form);
       }
-      side = 1;
-      if (maps[0].width != maps[1].width || maps[0].height != maps[1].height)
-        throw std::invalid_argument("is of " + shape(maps[1]) + " pixels, the truth's map of " +
-                                    shape(maps[0]));
-      count_rows(maps[0], maps[1], worker->changes, worker->counter);
-      counted[static_cast<size_t>(item)] = worker->counter.take();
+      side = firsts.size();
+      const png::Pixels& last = worker->maps[side];
+      auto& of_item = counted[static_cast<size_t>(item)];
+      of_item.reserve(firsts.size());
+      for (size_t kind = 0; kind < firsts.size(); ++kind) {
+        const png::Pixels& map = worker->maps[kind];
+        if (map.width != last.width || map.height != last.height)
+          throw std::invalid_argument("is of " + shape(last) + " pixels, the truth's map of " +
+                                      shape(map));
+        count_rows(map, last, worker->changes, worker->counter);
+        of_item.push_back(worker->counter.take());
+      }
     } catch (const std::invalid_argument& error) {
       const std::lock_guard<std::mutex> lock(failing);
       if (item < failed.load(std::memory_order_relaxed)) {

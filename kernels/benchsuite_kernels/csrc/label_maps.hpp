@@ -1,4 +1,4 @@
-// What two label maps of the same image have in common: how many pixels each pair of numbers has.
+// What label maps of the same image have in common: how many pixels each pair of numbers has.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct Pair {
 // Which map could not be read, and why. The first of all that could not, whatever the threads.
 struct Failure {
   int64_t item = -1;
-  int side = 0;
+  size_t side = 0;  // of a first map its kind, of a second one the number of kinds
   std::string problem;
 };
 
@@ -27,9 +27,10 @@ struct Maps {
   png::Form form;
 };
 
-// For each item the pairs that occur, ascending. Maps are decoded in threads, and no more of them
-// are held than there are threads.
-std::vector<std::vector<Pair>> count_pairs(const Maps& first, const Maps& second, int threads,
-                                           Failure& failure);
+// By item, then by kind of first map: the pairs of it and the second that occur, ascending. Maps are
+// decoded in threads, and no more items are held than there are threads.
+std::vector<std::vector<std::vector<Pair>>> count_pairs(const std::vector<Maps>& firsts,
+                                                        const Maps& second, int threads,
+                                                        Failure& failure);
 
 }  // namespace benchsuite::label_maps

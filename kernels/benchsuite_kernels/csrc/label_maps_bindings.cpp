@@ -38,32 +38,54 @@ py::object as_object(const label_maps::Failure& failure) {
   return py::make_tuple(failure.item, failure.side, failure.problem);
 }
 
-py::tuple count_pairs(const py::sequence& first, const py::sequence& second, int first_form,
-                      int second_form, int threads) {
-  const HeldMaps a(first, first_form), b(second, second_form);
-  if (a.maps.sources.size() != b.maps.sources.size())
-    throw py::value_error("there are not as many maps on one side as on the other");
-  label_maps::Failure failure;
-  std::vector<std::vector<label_maps::Pair>> counted;
-  {
-    const py::gil_scoped_release release;
-    counted = label_maps::count_pairs(a.maps, b.maps, threads, failure);
-  }
+// Starts, both numbers and pixels of the pairs of one kind of first map.
+py::tuple as_columns(const std::vector<std::vector<std::vector<label_maps::Pair>>>& counted,
+                     size_t kind) {
+  // An item that failed has no pairs, nor have those that were not looked at after it.
+  const auto of_item = [&](size_t item) -> const std::vector<label_maps::Pair>& {
+    static const std::vector<label_maps::Pair> none;
+    return kind < counted[item].size() ? counted[item][kind] : none;
+  };
   py::array_t<int64_t> starts(static_cast<py::ssize_t>(counted.size() + 1));
   int64_t total = 0;
   starts.mutable_data()[0] = 0;
   for (size_t item = 0; item < counted.size(); ++item)
-    starts.mutable_data()[item + 1] = total += static_cast<int64_t>(counted[item].size());
+    starts.mutable_data()[item + 1] = total += static_cast<int64_t>(of_item(item).size());
   py::array_t<int64_t> firsts(total), seconds(total), pixels(total);
   int64_t at = 0;
-  for (const auto& pairs : counted)
-    for (const label_maps::Pair& pair : pairs) {
+  for (size_t item = 0; item < counted.size(); ++item)
+    for (const label_maps::Pair& pair : of_item(item)) {
       firsts.mutable_data()[at] = pair.first;
       seconds.mutable_data()[at] = pair.second;
       pixels.mutable_data()[at] = pair.pixels;
       ++at;
     }
-  return py::make_tuple(starts, firsts, seconds, pixels, as_object(failure));
+  return py::make_tuple(starts, firsts, seconds, pixels);
+}
+
+py::tuple count_pairs(const py::sequence& firsts, const py::sequence& second,
+                      const std::vector<int>& first_forms, int second_form, int threads) {
+  const HeldMaps last(second, second_form);
+  std::vector<HeldMaps> held;
+  std::vector<label_maps::Maps> kinds;
+  held.reserve(first_forms.size());
+  if (py::len(firsts) != first_forms.size())
+    throw py::value_error("there are not as many forms as kinds of maps");
+  for (size_t kind = 0; kind < first_forms.size(); ++kind) {
+    held.emplace_back(firsts[kind].cast<py::sequence>(), first_forms[kind]);
+    if (held.back().maps.sources.size() != last.maps.sources.size())
+      throw py::value_error("there are not as many maps on one side as on the other");
+    kinds.push_back(held.back().maps);
+  }
+  label_maps::Failure failure;
+  std::vector<std::vector<std::vector<label_maps::Pair>>> counted;
+  {
+    const py::gil_scoped_release release;
+    counted = label_maps::count_pairs(kinds, last.maps, threads, failure);
+  }
+  py::list columns;
+  for (size_t kind = 0; kind < kinds.size(); ++kind) columns.append(as_columns(counted, kind));
+  return py::make_tuple(columns, as_object(failure));
 }
 
 py::tuple read_header(const py::bytes& data) {
@@ -111,7 +133,7 @@ py::array decode(const py::bytes& data, int form) {
 void bind_label_maps(py::module_& module) {
   py::module_ functions = module.def_submodule("label_maps");
   functions.def("count_pairs", &count_pairs, py::arg("firsts"), py::arg("seconds"),
-                py::arg("first_form"), py::arg("second_form"), py::arg("threads"));
+                py::arg("first_forms"), py::arg("second_form"), py::arg("threads"));
   functions.def("read_header", &read_header, py::arg("png"));
   functions.def("decode", &decode, py::arg("png"), py::arg("form"));
 }

@@ -22,6 +22,7 @@ from benchsuite_kernels.columns.label_maps import (
     MapError,
     PairCounts,
     count_pairs,
+    count_pairs_of_each,
     decode,
     read_size,
 )
@@ -252,6 +253,52 @@ def test_many_maps_from_files_and_memory(tmp_path: Path, threads: int) -> None:
 def test_no_maps_at_all() -> None:
     counts = count([], [], "grey", 4)
     assert counts.starts.tolist() == [0] and len(counts.pixels) == 0 == len(counts.images)
+
+
+def test_several_kinds_of_truth() -> None:
+    random_numbers = np.random.default_rng(2)
+    labels, segments, predicted = random_numbers.integers(0, 4, (3, 5, 9, 30))
+    encoded_labels = [png(each[..., None], 8, GREY) for each in labels]
+    encoded_segments = [colour_png(each + 70000) for each in segments]
+    predictions = [png(each[..., None], 8, GREY) for each in predicted]
+    of_labels, of_segments = count_pairs_of_each(
+        [encoded_labels, encoded_segments],
+        predictions,
+        truth_forms=["grey", "colour"],
+        prediction_form="grey",
+        threads=2,
+    )
+    assert_equal_counts(of_labels, count(encoded_labels, predictions, "grey"))
+    alone = count_pairs(
+        encoded_segments, predictions, truth_form="colour", prediction_form="grey", threads=1
+    )
+    assert_equal_counts(of_segments, alone)
+    assert of_segments.truths.min() >= 70000
+
+
+def assert_equal_counts(one: PairCounts, other: PairCounts) -> None:
+    for name in ("starts", "truths", "predictions", "pixels"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_the_kind_of_a_bad_map_is_named() -> None:
+    sound, small = png(np.ones((3, 4, 1), int), 8, GREY), png(np.ones((3, 3, 1), int), 8, GREY)
+    for item, (first, second, last), problem, side, kind in (
+        (1, (sound, b"no", sound), "is no PNG file", "truth", 1),
+        (0, (b"no", b"no", b"no"), "is no PNG file", "truth", 0),
+        (2, (sound, sound, b"no"), "is no PNG file", "prediction", 0),
+        (1, (sound, small, sound), "is of 4 x 3 pixels, the truth's map of 3 x 3", "prediction", 0),
+    ):
+        columns = [[sound] * item + [each, sound] for each in (first, second, last)]
+        with pytest.raises(MapError, match=problem) as caught:
+            count_pairs_of_each(
+                columns[:2],
+                columns[2],
+                truth_forms=["grey", "grey"],
+                prediction_form="grey",
+                threads=1,
+            )
+        assert (caught.value.item, caught.value.side, caught.value.kind) == (item, side, kind)
 
 
 def test_as_many_on_both_sides() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import from_numpy
 from benchsuite.protocols import Predictions, Truth
-from benchsuite_kernels.columns.label_maps import MapError, PairCounts, count_pairs
+from benchsuite_kernels.columns.label_maps import MapError, PairCounts, count_pairs_of_each
 from benchsuite_kernels.threads import evaluation_threads
 from benchsuite_plugins.datasets.cityscapes.labels import INSTANCE_FACTOR, LABELS
 from benchsuite_plugins.metrics.cityscapes.pixel_table import NO_MAP, PixelHeader
@@ -38,14 +38,16 @@ def match(truth: Truth, predictions: Predictions, header: PixelHeader) -> pa.Tab
     instances = MapColumn.of(of_truth, "instance", truth.source)
     ids = np.array(predicted.image_ids, np.int64)
 
-    counted = _count(labels, predicted)
+    mapped = instances.present
+    instances = instances.take(mapped)
+    if mapped.all():
+        counted, found = _count((labels, instances), predicted)
+    else:
+        (counted,) = _count((labels,), predicted)
+        (found,) = _count((instances,), predicted.take(mapped))
     for maps, numbers in ((labels, counted.truths), (predicted, counted.predictions)):
         _refuse(maps, counted, numbers, numbers >= len(LABELS), "which is no label id")
     of_labels = _columns(ids, False, counted)
-
-    mapped = instances.present
-    instances = instances.take(mapped)
-    found = _count(instances, predicted.take(mapped))
     kept = _of_objects(instances, found)
     of_objects = [column[kept] for column in _columns(ids[mapped], True, found)]
 
@@ -64,18 +66,18 @@ def _columns(ids: _Ints, is_instance: bool, counted: PairCounts) -> list[NDArray
     return [ids[counted.images], kind, counted.truths, counted.predictions, counted.pixels]
 
 
-def _count(truths: MapColumn, predicted: MapColumn) -> PairCounts:
-    rows = range(len(truths))
+def _count(truths: tuple[MapColumn, ...], predicted: MapColumn) -> list[PairCounts]:
+    """The pairs of each kind of truth and the prediction."""
     try:
-        return count_pairs(
-            [truths.map_source(row) for row in rows],
-            [predicted.map_source(row) for row in rows],
-            truth_form="grey",
+        return count_pairs_of_each(
+            [maps.map_sources() for maps in truths],
+            predicted.map_sources(),
+            truth_forms=["grey"] * len(truths),
             prediction_form="grey",
             threads=evaluation_threads(),
         )
     except MapError as error:
-        maps = truths if error.side == "truth" else predicted
+        maps = truths[error.kind] if error.side == "truth" else predicted
         raise maps.error(error.item, f"its {maps.kind} map {error.problem}") from None
 
 

@@ -75,6 +75,10 @@ class MapColumn:
             raise self.error(row, f"has no {self.kind} map")
         return path
 
+    def map_sources(self) -> list[bytes | str]:
+        """Each map's bytes or path. Raises ``InputError`` if one has neither."""
+        return [self.map_source(row) for row in range(len(self))]
+
     def read(self, row: int) -> NDArray[np.uint16]:
         """A map: (H, W) uint16.
 
