@@ -29,6 +29,7 @@ OPERATORS = (
     "paste_masks_to_rle",
     "precision_recall",
     "read_label_map_header",
+    "resampled_means",
     "rle_area",
     "rle_decode",
     "rle_encode",

@@ -142,6 +142,11 @@ void sort_by_score(const MatchKeys& keys, int64_t* first, int64_t* last, Spare& 
 
 }  // namespace
 
+bool MatchKeys::tied(int64_t a, int64_t b) const {
+  return images[a] == images[b] &&
+         (scores[a] == scores[b] || (std::isnan(scores[a]) && std::isnan(scores[b])));
+}
+
 MatchOrder match_order(const MatchKeys& keys, const int64_t* category_ids, int64_t categories,
                        int threads) {
   MatchOrder order;

@@ -14,6 +14,9 @@ struct MatchKeys {
   const uint8_t* is_truth;
   const int32_t* ranks;
   const double* scores;
+
+  // Whether two rows of one category share image and score.
+  bool tied(int64_t a, int64_t b) const;
 };
 
 // Rows, by category; `starts` is where each category begins, and one more for the end.

@@ -34,14 +34,9 @@ struct Sequence {
 void fill_sequence(const MatchKeys& keys, const ImageWeights& weights, const int64_t* first,
                    const int64_t* last, Sequence& sequence) {
   sequence.clear();
-  const auto tied = [&](int64_t a, int64_t b) {
-    return keys.images[a] == keys.images[b] &&
-           (keys.scores[a] == keys.scores[b] ||
-            (std::isnan(keys.scores[a]) && std::isnan(keys.scores[b])));
-  };
   while (first < last) {
     const int64_t* end = first + 1;
-    while (end < last && tied(*first, *end)) ++end;
+    while (end < last && keys.tied(*first, *end)) ++end;
     double weight = weights.of(keys.images[*first]);
     double turns = 1;
     if (end - first > 1 && std::floor(weight) == weight) std::swap(turns, weight);

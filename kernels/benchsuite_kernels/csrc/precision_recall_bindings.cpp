@@ -6,6 +6,7 @@
 #include "match_order.hpp"
 #include "precision_curve.hpp"
 #include "precision_recall.hpp"
+#include "resampled_means.hpp"
 
 namespace benchsuite {
 namespace {
@@ -142,6 +143,44 @@ py::tuple bound_precision_recall(const Array<int64_t>& images, const Array<bool>
   return py::make_tuple(precision, recall, found_at);
 }
 
+// of_recall, area, number, threshold (-1: all), categories (none: all)
+using MeanFields = std::tuple<bool, size_t, size_t, int, std::optional<Array<bool>>>;
+
+Array<double> bound_resampled_means(const Array<int64_t>& images, const Array<bool>& is_truth,
+                                    const Array<int32_t>& ranks, const Array<double>& scores,
+                                    const Columns& matched, const Columns& ignored,
+                                    const OrderArrays& order, int thresholds,
+                                    const std::vector<double>& recalls,
+                                    const std::vector<int32_t>& max_detections,
+                                    const std::vector<MeanFields>& values,
+                                    const Array<int64_t>& weighted_images,
+                                    const Array<double>& weights, int threads) {
+  const auto keys = keys_of(images, images, is_truth, ranks, scores);
+  const auto rows = order_of(order, keys.rows);
+  const CurveAxes axes{thresholds, recalls, max_detections};
+  std::vector<CurveMean> means;
+  for (const auto& [of_recall, area, number, threshold, categories] : values) {
+    if (area >= matched.size() || number >= max_detections.size() || threshold >= thresholds)
+      throw py::value_error("a mean is of an area, number or threshold that is not there");
+    if (categories) require(*categories, "categories", {rows.categories});
+    means.push_back({of_recall, area, number, threshold,
+                     categories ? reinterpret_cast<const uint8_t*>(categories->data()) : nullptr});
+  }
+  const py::ssize_t replicates = weights.ndim() == 2 ? weights.shape(0) : 0;
+  require(weighted_images, "image_ids", {weighted_images.size()});
+  require(weights, "weights", {replicates, weighted_images.size()});
+  require_ascending(weighted_images, "image_ids");
+  Array<double> out({replicates, static_cast<py::ssize_t>(means.size())});
+  double* to = out.mutable_data();
+  with_bits(matched, thresholds, [&](auto type) {
+    const auto bits = bits_of<decltype(type)>(matched, ignored, keys.rows);
+    const py::gil_scoped_release release;
+    resampled_means(keys, rows, bits, axes, means, weighted_images.data(), weighted_images.size(),
+                    weights.data(), replicates, to, std::max(threads, 1));
+  });
+  return out;
+}
+
 }  // namespace
 
 void bind_precision_recall(py::module_& module) {
@@ -154,6 +193,13 @@ void bind_precision_recall(py::module_& module) {
              py::arg("scores").noconvert(), py::arg("matched"), py::arg("ignored"),
              py::arg("order").noconvert(), py::arg("thresholds"), py::arg("recalls"),
              py::arg("max_detections"), py::arg("weights").noconvert(), py::arg("threads"));
+  module.def("resampled_means", &bound_resampled_means, py::arg("images").noconvert(),
+             py::arg("is_truth").noconvert(), py::arg("ranks").noconvert(),
+             py::arg("scores").noconvert(), py::arg("matched"), py::arg("ignored"),
+             py::arg("order").noconvert(), py::arg("thresholds"), py::arg("recalls"),
+             py::arg("max_detections"), py::arg("values").noconvert(),
+             py::arg("weighted_images").noconvert(), py::arg("weights").noconvert(),
+             py::arg("threads"));
 }
 
 }  // namespace benchsuite
