@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import version
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from benchsuite.protocols import Predictions, Scores, Truth
 from benchsuite_plugins.metrics.coco_match import match
@@ -17,6 +19,7 @@ from benchsuite_plugins.metrics.coco_protocol import (
 from benchsuite_plugins.metrics.coco_summary import per_class, pr_curves, summary
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.precision_recall import accumulate
+from benchsuite_plugins.metrics.resampling import resample
 
 
 class CocoAP:
@@ -48,6 +51,12 @@ class CocoAP:
         """The summary, per-class values and curves: see ``precision_recall.accumulate``."""
         curves = accumulate(matches, image_weights)
         return Scores(summary(curves), per_class(curves), pr_curves(curves))
+
+    def resample(
+        self, matches: pa.Table, image_ids: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """The summary for each row of weights: see ``resampling.resample``."""
+        return resample(matches, image_ids, weights)
 
 
 def bbox() -> CocoAP:

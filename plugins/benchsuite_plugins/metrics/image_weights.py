@@ -19,14 +19,24 @@ def weight_arrays(image_weights: Mapping[int, float]) -> ImageWeights:
     """
     ids = np.fromiter(image_weights.keys(), np.int64, len(image_weights))
     weights = np.fromiter(image_weights.values(), np.float64, len(image_weights))
-    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if len(wrong):
-        raise ContractError(
-            f"the weight of image {ids[wrong[0]]} is {weights[wrong[0]]}; a weight is a finite"
-            " number, not negative"
-        )
+    require_weights(ids, weights)
     order = np.argsort(ids)
     return ImageWeights(ids[order], weights[order])
+
+
+def require_weights(images: NDArray[np.int64], weights: NDArray[np.float64]) -> None:
+    """Raise ``ContractError`` if a weight is negative or not finite.
+
+    Args:
+        images: (I,) ids.
+        weights: (I,) or (R, I).
+    """
+    wrong = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise ContractError(
+            f"the weight of image {images[wrong[0][-1]]} is {weights[tuple(wrong[0])]}; a weight"
+            " is a finite number, not negative"
+        )
 
 
 def row_weights(

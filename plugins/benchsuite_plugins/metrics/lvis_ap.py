@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from benchsuite._version import __version__
 from benchsuite.protocols import Predictions, Scores, Truth
@@ -16,6 +18,7 @@ from benchsuite_plugins.metrics.lvis_match import match
 from benchsuite_plugins.metrics.lvis_protocol import lvis_protocol
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.precision_recall import accumulate
+from benchsuite_plugins.metrics.resampling import resample
 
 
 class LvisAP:
@@ -47,6 +50,12 @@ class LvisAP:
         """The summary, per-class values and curves: see ``precision_recall.accumulate``."""
         curves = accumulate(matches, image_weights)
         return Scores(summary(curves), per_class(curves), pr_curves(curves))
+
+    def resample(
+        self, matches: pa.Table, image_ids: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """The summary for each row of weights: see ``resampling.resample``."""
+        return resample(matches, image_ids, weights)
 
 
 def bbox() -> LvisAP:
