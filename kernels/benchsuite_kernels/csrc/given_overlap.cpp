@@ -12,12 +12,14 @@ class GivenGroup : public GroupOverlaps {
   GivenGroup(const int64_t* starts, const int64_t* pair_truths, const double* values, double least)
       : starts_(starts), pair_truths_(pair_truths), values_(values), least_(least) {}
 
-  void start(const int32_t* truths, int64_t count) override {
-    truths_ = truths;
-    count_ = count;
+  void start(const Group& group) override {
+    detections_ = group.detections;
+    truths_ = group.truths;
+    count_ = group.truth_count;
   }
 
-  bool compare(int32_t detection, double* overlaps) override {
+  bool compare(int64_t rank, double* overlaps) override {
+    const int32_t detection = detections_[rank];
     std::fill(overlaps, overlaps + count_, 0.0);
     bool counting = !(0.0 < least_);
     int64_t place = 0;
@@ -37,6 +39,7 @@ class GivenGroup : public GroupOverlaps {
   const int64_t* pair_truths_;
   const double* values_;
   double least_;
+  const int32_t* detections_ = nullptr;
   const int32_t* truths_ = nullptr;
   int64_t count_ = 0;
 };

@@ -27,7 +27,7 @@ uint64_t descending(double score) {
 }
 
 struct Entry {
-  uint64_t group;
+  uint64_t group;  // above the least that its bucket may hold
   uint64_t score;
   int32_t row;
 
@@ -44,22 +44,48 @@ class BucketSorter {
   BucketSorter(const int64_t* groups, const double* scores, int shift)
       : groups_(groups), scores_(scores), shift_(shift) {}
 
-  // `first`: the least group number that the bucket may hold.
-  void sort(int32_t* rows, int64_t count, uint64_t first) {
-    if (count < 2) return;
+  // Sorts a bucket of which `least` is the least group number that it may hold, and tells which
+  // rows are the first of their groups.
+  void sort(BucketedRows& side, int64_t bucket, uint64_t least) {
+    const int64_t count = side.starts[bucket + 1] - side.starts[bucket];
+    int32_t* const rows = side.rows.data() + side.starts[bucket];
+    uint8_t* const marks = side.marks.data() + side.starts[bucket];
+    entries_.resize(static_cast<size_t>(count));
     if (shift_ <= 20 && (int64_t{1} << shift_) <= 4 * count + 1024)
-      by_counting(rows, count, first);
+      by_counting(rows, count, least);
     else
-      by_comparing(rows, count);
+      by_comparing(rows, count, least);
+    for (int64_t i = 0; i < count; ++i) {
+      rows[i] = entries_[i].row;
+      marks[i] = i == 0 || entries_[i].group != entries_[i - 1].group ? BucketedRows::kBegins : 0;
+    }
+  }
+
+  // Marks the groups that both of two sorted buckets have.
+  static void mark_shared(const BucketSorter& one, uint8_t* marks, const BucketSorter& other,
+                          uint8_t* other_marks) {
+    size_t i = 0, j = 0;
+    while (i < one.entries_.size() && j < other.entries_.size()) {
+      const uint64_t group = one.entries_[i].group, other_group = other.entries_[j].group;
+      if (group == other_group) {
+        marks[i] |= BucketedRows::kShared;
+        other_marks[j] |= BucketedRows::kShared;
+      }
+      if (group <= other_group)
+        do ++i;
+        while (i < one.entries_.size() && one.entries_[i].group == group);
+      if (other_group <= group)
+        do ++j;
+        while (j < other.entries_.size() && other.entries_[j].group == other_group);
+    }
   }
 
  private:
-  void by_counting(int32_t* rows, int64_t count, uint64_t first) {
+  void by_counting(const int32_t* rows, int64_t count, uint64_t least) {
     ends_.assign((size_t{1} << shift_) + 1, 0);
-    entries_.resize(static_cast<size_t>(count));
     offsets_.resize(static_cast<size_t>(count));
     for (int64_t i = 0; i < count; ++i) {
-      const auto offset = static_cast<uint32_t>(static_cast<uint64_t>(groups_[rows[i]]) - first);
+      const auto offset = static_cast<uint32_t>(static_cast<uint64_t>(groups_[rows[i]]) - least);
       offsets_[i] = offset;
       ++ends_[offset + 1];
     }
@@ -73,17 +99,13 @@ class BucketSorter {
         stop = ends_[entries_[start].group];
         sort_group(entries_.data() + start, entries_.data() + stop);
       }
-    for (int64_t i = 0; i < count; ++i) rows[i] = entries_[i].row;
   }
 
-  void by_comparing(int32_t* rows, int64_t count) {
-    entries_.resize(static_cast<size_t>(count));
+  void by_comparing(const int32_t* rows, int64_t count, uint64_t least) {
     for (int64_t i = 0; i < count; ++i)
-      // Signed numbers, made to ascend as unsigned ones.
-      entries_[i] = {static_cast<uint64_t>(groups_[rows[i]]) ^ uint64_t{1} << 63,
+      entries_[i] = {static_cast<uint64_t>(groups_[rows[i]]) - least,
                      scores_ ? descending(scores_[rows[i]]) : 0, rows[i]};
     std::sort(entries_.begin(), entries_.end());
-    for (int64_t i = 0; i < count; ++i) rows[i] = entries_[i].row;
   }
 
   // Detectors mostly give their detections by descending score, so that little is out of place.
@@ -113,9 +135,7 @@ class BucketSorter {
 GroupOrder::GroupOrder(const int64_t* detection_groups, const double* scores, int64_t detections,
                        const int64_t* truth_groups, int64_t truths, int64_t most_detections,
                        int threads)
-    : detection_groups_(detection_groups),
-      truth_groups_(truth_groups),
-      most_detections_(most_detections) {
+    : most_detections_(most_detections) {
   constexpr int64_t kMostRows = std::numeric_limits<int32_t>::max();
   if (detections > kMostRows || truths > kMostRows)
     throw std::length_error("more detections or truths than 2**31 - 1; match them in parts");
@@ -143,17 +163,18 @@ GroupOrder::GroupOrder(const int64_t* detection_groups, const double* scores, in
   std::vector<BucketSorter> truth_sorters(workers, BucketSorter(truth_groups, nullptr, shift_));
   for_each_item(buckets_, kBucketsPerWorker, threads, [&](int64_t bucket, int worker) {
     const uint64_t first = least_ + (static_cast<uint64_t>(bucket) << shift_);
-    int32_t* const rows = detections_.rows.data() + detections_.starts[bucket];
-    const int64_t count = detections_.starts[bucket + 1] - detections_.starts[bucket];
-    detection_sorters[worker].sort(rows, count, first);
-    truth_sorters[worker].sort(truths_.rows.data() + truths_.starts[bucket],
-                               truths_.starts[bucket + 1] - truths_.starts[bucket], first);
-    int64_t counted = count;
-    if (count > most_detections_) {
+    detection_sorters[worker].sort(detections_, bucket, first);
+    truth_sorters[worker].sort(truths_, bucket, first);
+    BucketSorter::mark_shared(
+        detection_sorters[worker], detections_.marks.data() + detections_.starts[bucket],
+        truth_sorters[worker], truths_.marks.data() + truths_.starts[bucket]);
+    const int64_t start = detections_.starts[bucket], stop = detections_.starts[bucket + 1];
+    int64_t counted = stop - start;
+    if (counted > most_detections_) {
       counted = 0;
-      for (int64_t i = 0, start = 0; i < count; ++i) {
-        if (detection_groups[rows[i]] != detection_groups[rows[start]]) start = i;
-        counted += i - start < most_detections_;
+      for (int64_t row = start, rank = 0; row < stop; ++row) {
+        rank = detections_.marks[row] ? 0 : rank + 1;
+        counted += rank < most_detections_;
       }
     }
     places_[bucket + 1] = counted;
@@ -191,6 +212,7 @@ BucketedRows GroupOrder::deal(const int64_t* groups, int64_t count, int threads)
   }
   dealt.starts[buckets_] = place;
   dealt.rows.resize(place);
+  dealt.marks.resize(place);
   for_each_item(slices, 1, threads, [&](int64_t slice, int) {
     int64_t* const next = cursors.data() + slice * buckets_;
     for (int64_t row = slice_start(slice); row < slice_start(slice + 1); ++row)

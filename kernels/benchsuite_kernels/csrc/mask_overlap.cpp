@@ -141,18 +141,18 @@ class MaskGroup : public GroupOverlaps {
   MaskGroup(const MaskColumn& detections, const MaskColumn& truths, const bool* crowd, double least)
       : detections_(detections), truths_(truths), crowd_(crowd), least_(least) {}
 
-  void start(const int32_t* truths, int64_t count) override {
-    rows_ = truths;
-    count_ = static_cast<size_t>(count);
-    if (decoded_.size() < count_) decoded_.resize(count_);
-    for (size_t i = 0; i < count_; ++i) decode(truths_, truths[i], "truth", decoded_[i]);
+  void start(const Group& group) override {
+    group_ = group;
+    if (decoded_.size() < static_cast<size_t>(group.truth_count)) decoded_.resize(group.truth_count);
+    for (int64_t i = 0; i < group.truth_count; ++i)
+      decode(truths_, group.truths[i], "truth", decoded_[i]);
   }
 
-  bool compare(int32_t detection, double* ious) override {
-    decode(detections_, detection, "detection", detection_);
+  bool compare(int64_t rank, double* ious) override {
+    decode(detections_, group_.detections[rank], "detection", detection_);
     bool counting = false;
-    for (size_t i = 0; i < count_; ++i) {
-      ious[i] = mask_iou(detection_, decoded_[i], crowd_[rows_[i]], least_);
+    for (int64_t i = 0; i < group_.truth_count; ++i) {
+      ious[i] = mask_iou(detection_, decoded_[i], crowd_[group_.truths[i]], least_);
       counting = counting || !(ious[i] < least_);
     }
     return counting;
@@ -172,8 +172,7 @@ class MaskGroup : public GroupOverlaps {
   const MaskColumn& truths_;
   const bool* crowd_;
   double least_;
-  const int32_t* rows_ = nullptr;
-  size_t count_ = 0;
+  Group group_{};
   std::vector<DecodedMask> decoded_;
   DecodedMask detection_;
 };

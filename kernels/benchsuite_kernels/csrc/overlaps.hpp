@@ -4,19 +4,32 @@
 #include <cstdint>
 #include <memory>
 
+#include "group_order.hpp"
+
 namespace benchsuite {
 
 // One worker's view of the overlaps, with the memory it needs.
 class GroupOverlaps {
  public:
+  // Overlaps are computed so many at a time.
+  static constexpr int64_t kLanes = 8;
+  static constexpr int64_t room(int64_t truths) { return (truths + kLanes - 1) / kLanes * kLanes; }
+
   virtual ~GroupOverlaps() = default;
 
-  // Names the truths (rows) that the following detections are compared with.
-  virtual void start(const int32_t* truths, int64_t count) = 0;
+  // Says which rows the next groups are of.
+  virtual void expect(const Rows& detections, const Rows& truths) {
+    (void)detections;
+    (void)truths;
+  }
 
-  // Writes the overlap of a detection (row) with each of them; returns whether any of them is not
-  // less than the least overlap that counts. One that is less may be given as any other such.
-  virtual bool compare(int32_t detection, double* overlaps) = 0;
+  // Names the group that the following comparisons are within.
+  virtual void start(const Group& group) = 0;
+
+  // Writes the overlap of the group's detection of that rank with each of its truths; returns
+  // false only if each is less than the least overlap that counts. One that is less may be given as
+  // any other such. `overlaps` has room(truths) places.
+  virtual bool compare(int64_t rank, double* overlaps) = 0;
 };
 
 class Overlaps {

@@ -381,11 +381,28 @@ def test_both_implementations_agree_on_many_rows(groups: np.ndarray, most: int) 
         *sides, overlaps, THRESHOLDS, RANGES, most
     )
     for each in got:
-        for name in Matches.__slots__:
-            array, expected = getattr(each, name), getattr(want, name)
-            assert array.dtype == expected.dtype, name
-            np.testing.assert_array_equal(array, expected, err_msg=name)
+        assert_equal(each, want)
     assert want.matched.any() and want.truth_matched.any()
+
+
+def test_both_implementations_agree_on_few_truths_among_many_groups() -> None:
+    random = np.random.default_rng(1)
+    groups = np.unique(random.integers(0, 2**40, 30_000))
+    overlaps = BoxOverlaps(random_boxes(random, 40_000), random_boxes(random, 400))
+    for spread in (groups, np.arange(30_000)):
+        sides = random_sides(random, 40_000, 400, spread)
+        want = detection_match.detection_match_reference.match_detections(
+            *sides, overlaps, THRESHOLDS, RANGES, 100
+        )
+        assert_equal(matched(sides, overlaps), want)
+        assert want.truth_matched.any()
+
+
+def assert_equal(got: Matches, want: Matches) -> None:
+    for name in Matches.__slots__:
+        array, expected = getattr(got, name), getattr(want, name)
+        assert array.dtype == expected.dtype, name
+        np.testing.assert_array_equal(array, expected, err_msg=name)
 
 
 @pytest.mark.parametrize(
