@@ -38,6 +38,7 @@ OPERATORS = (
     "rle_to_bbox",
     "rle_validate",
     "roi_align",
+    "rotated_iou",
     "scan_annotations",
     "scan_results",
 )

@@ -28,6 +28,7 @@ void bind_ops(py::module_& module);
 void bind_precision_recall(py::module_& module);
 void bind_rle(py::module_& module);
 void bind_rle_batch(py::module_& module);
+void bind_rotated_iou(py::module_& module);
 
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;
