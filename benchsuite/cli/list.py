@@ -117,6 +117,9 @@ def _rows(kind: str) -> list[dict[str, Any]]:
         {**_shown(spec), "distribution": found.origins[kind, name]}
         for name, spec in sorted(found.of_kind(kind).items())
     ]
+    if kind == "metrics":
+        # What `eval --task` takes, and what the values are called after.
+        rows = [{**row, "prefix": found.metrics[row["name"]].value_prefix} for row in rows]
     if kind == "formats":
         rows = [{**row, **_directions(found.formats[row["name"]])} for row in rows]
     if kind == "recipes":
@@ -127,7 +130,7 @@ def _rows(kind: str) -> list[dict[str, Any]]:
 
 def _shown(spec: Any) -> dict[str, Any]:
     """What a list says of a spec: its own fields, but for how it is made."""
-    hidden = {"factory", "source", "options", "categories", "keypoints", "fetch"}
+    hidden = {"factory", "source", "options", "categories", "keypoints", "fetch", "official"}
     hidden |= {"recognises", *FORMAT_FUNCTIONS}
     row = {}
     for name in spec.__dataclass_fields__:
@@ -152,7 +155,7 @@ def _table(kind: str, rows: list[dict[str, Any]]) -> None:
     columns = {
         "models": ("name", "tasks", "summary", "licence", "distribution"),
         "datasets": ("name", "tasks", "summary", "licence", "distribution"),
-        "metrics": ("name", "task", "summary", "distribution"),
+        "metrics": ("name", "prefix", "summary", "distribution"),
         "recipes": ("name", "model", "dataset", "summary", "distribution"),
         "formats": ("name", "tasks", "reads", "writes", "summary", "distribution"),
         "plugins": ("name", "distribution", "version", "error"),
