@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,16 +61,14 @@ def read_evaluated(request: EvalRequest, tell: Callable[[str], None]) -> Evaluat
     """
     if request.predictions is None or request.dataset is None:
         raise UsageError("--dataset and --predictions say what is held against what")
-    if not request.predictions.is_file():
-        raise DataMissingError(f"there is no predictions file {request.predictions}")
+    if not request.predictions.exists():
+        raise DataMissingError(f"there are no predictions {request.predictions}")
     return _of_dataset(request, request.dataset, request.predictions, tell)
 
 
 def _of_dataset(
     request: EvalRequest, dataset: str, path: Path, tell: Callable[[str], None]
 ) -> Evaluated:
-    from benchsuite.columns.coco_results import read_coco_results
-
     task = scored_task(request)
     opened = open_dataset(
         dataset,
@@ -79,9 +78,10 @@ def _of_dataset(
     )
     _check_serves(opened, task)
     images, categories = opened.dataset.images(), opened.dataset.categories
-    size = path.stat().st_size
+    files = _files(path)
+    size = sum(file.stat().st_size for file in files)
     tell(f"reading {path} ({size / 1e6:.1f} MB)")
-    predictions = read_coco_results(path, images, categories, task)
+    predictions = _read_predictions(path, images, categories, task)
     return Evaluated(
         name=opened.name,
         split=opened.split,
@@ -92,7 +92,7 @@ def _of_dataset(
         images=images,
         truth=lambda task: truth_of(opened.dataset, task),
         predictions=predictions,
-        predictions_sha256=digest_file(path, ["sha256"])["sha256"],
+        predictions_sha256=_sha256(path, files),
         predictions_name=path.stem,
         input_bytes=size,
         n_predictions=predictions.instances.num_rows,
@@ -112,3 +112,29 @@ def scored_task(request: EvalRequest) -> str:
     from benchsuite.metric_selection import metrics_with_prefix
 
     return metrics_with_prefix(request.task)[0].task
+
+
+def _read_predictions(
+    path: Path, images: Sequence[ImageRecord], categories: Sequence[Category], task: str
+) -> Predictions:
+    """Predictions in whichever format they lie."""
+    from benchsuite.formats import read_predictions
+    from benchsuite.protocols import PredictionsRequest
+
+    return read_predictions(PredictionsRequest(path, images, tuple(categories), task))
+
+
+def _files(path: Path) -> list[Path]:
+    """The files that a path stands for, by name."""
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _sha256(path: Path, files: Sequence[Path]) -> str:
+    """SHA-256 of a file, or over the names and digests of a folder's files."""
+    digests = [digest_file(file, ["sha256"])["sha256"] for file in files]
+    if path.is_file():
+        return digests[0]
+    lines = [f"{file.relative_to(path).as_posix()}\t{d}\n" for file, d in zip(files, digests)]
+    return sha256("".join(lines).encode()).hexdigest()

@@ -80,9 +80,6 @@ def find_dataset(argument: str, split: str | None = None) -> tuple[DatasetSpec, 
             return spec, split or spec.splits[0], path
     if name in found.datasets:
         raise unknown_name(f"split of {name}", given, found.datasets[name].splits)
-    if path.is_file():
-        suffixes = sorted({s for spec in found.datasets.values() for s in spec.suffixes})
-        raise UsageError(f"no dataset plugin reads {path.name}; known endings: {suffixes}")
     raise found.missing("dataset", argument, found.datasets)
 
 
@@ -94,10 +91,13 @@ def open_dataset(
     tasks: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
 ) -> OpenedDataset:
-    """Open a dataset by name, ``name/split`` or annotation file.
+    """Open a dataset by name, ``name/split`` or path.
+
+    A path is opened by the dataset plugin that reads its ending, else by the label format that it
+    looks like.
 
     Args:
-        images: the image folder, for a dataset given as a file.
+        images: the image folder, for a dataset given as a path.
         tasks: what the command is about, for a dataset whose truth lies in several files.
         overrides: option values put over the defaults.
 
@@ -107,6 +107,8 @@ def open_dataset(
     """
     from benchsuite.protocols import Dataset, DatasetRequest
 
+    if _is_labels(argument):
+        return _open_labels(Path(argument).expanduser(), split, images, tasks)
     spec, chosen, annotations = find_dataset(argument, split)
     options = read_spec_options(spec.options, overrides or {}, "dataset", spec.name)
     request = DatasetRequest(
@@ -131,6 +133,38 @@ def open_dataset(
         dataset=dataset,
         options=options_to_json(options),
         given_as_file=annotations is not None,
+    )
+
+
+def _is_labels(argument: str) -> bool:
+    """Whether a dataset is given as a path that no dataset plugin reads itself."""
+    path, found = Path(argument).expanduser(), registry()
+    if argument.partition("/")[0] in found.datasets or not path.exists():
+        return False
+    return path.is_dir() or not any(
+        spec.suffixes and path.name.endswith(spec.suffixes) for spec in found.datasets.values()
+    )
+
+
+def _open_labels(
+    path: Path, split: str | None, images: Path | None, tasks: Sequence[str]
+) -> OpenedDataset:
+    from benchsuite.format_dataset import FormatDataset
+    from benchsuite.formats import read_truth, recognise
+    from benchsuite.protocols import TruthRequest
+
+    format_spec = recognise(path)
+    task = tasks[0] if len(tasks) == 1 else ""
+    request = TruthRequest(path=path, images=images, split=split, task=task)
+    dataset = FormatDataset(path, format_spec, read_truth(request, format_spec.name))
+    spec = DatasetSpec(path.stem, dataset.tasks, str(format_spec.read_truth), splits=(split or "",))
+    return OpenedDataset(
+        name=path.stem,
+        spec=spec,
+        split=split or "",
+        dataset=dataset,
+        options={"format": format_spec.name},
+        given_as_file=True,
     )
 
 
