@@ -19,8 +19,9 @@ from benchsuite.evaluated import Evaluated, read_evaluated
 from benchsuite.metric_selection import ResolvedMetric, make_metric, metrics_with_prefix
 from benchsuite.recording import Recording, as_json, image_list_sha256, record
 from benchsuite.results import Outcome
-from benchsuite.scoring import Scored
+from benchsuite.scoring import Scored, with_slices
 from benchsuite.scoring_choice import ScoringChoice
+from benchsuite.slices import ImageSlice, read_slices, stated_slices
 from benchsuite.store.results_store import Store, new_run_id, result_identity
 
 BYTES_PER_INPUT_BYTE = 2
@@ -39,6 +40,7 @@ class EvalRequest:
         num_classes, ignore: of maps without an annotation file: class numbers are 0 to
             ``num_classes - 1``, and truth of the value ``ignore`` does not count.
         lenient: score what cannot be scored as the official scorer does, and count it.
+        slices: a table of attributes of the images, to have the values of each group of them.
         page: whether to draw the run's page too.
     """
 
@@ -54,6 +56,7 @@ class EvalRequest:
     ignore: int | None = None
     lenient: bool = False
     scoring: ScoringChoice = field(default_factory=ScoringChoice)
+    slices: Path | None = None
     page: bool = False
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     out: Path = Path("results")
@@ -78,6 +81,9 @@ def evaluate_file(request: EvalRequest, tell: Callable[[str], None]) -> Outcome:
     scored = request.scoring.score(
         evaluated.truth, lambda _: predictions, metrics, predictions.images, tell
     )
+    slices = _image_slices(request, evaluated, metrics)
+    if slices:
+        scored = with_slices(scored, metrics, slices)
     return _store(request, evaluated, metrics, scored, store)
 
 
@@ -95,6 +101,18 @@ def _metrics(request: EvalRequest, evaluated: Evaluated) -> list[ResolvedMetric]
                 f"metric {spec.name!r} gives {spec.value_prefix} values, not {request.task}"
             )
     return [make_metric(spec, request.overrides.get("metric")) for spec in specs]
+
+
+def _image_slices(
+    request: EvalRequest, evaluated: Evaluated, metrics: Sequence[ResolvedMetric]
+) -> list[ImageSlice]:
+    """Those of the table that was given, else those that the truth states."""
+    if request.scoring.scorer == "official":
+        if request.slices is not None:
+            raise UsageError("--slices needs the matches, which the official scorer does not give")
+        return []
+    images = evaluated.truth(metrics[0].spec.task).images
+    return stated_slices(images) if request.slices is None else read_slices(request.slices, images)
 
 
 def _store(

@@ -81,6 +81,8 @@ def record(
     staging.write("metrics", tables.metrics)
     staging.write("per_class", tables.per_class)
     staging.write("pr_curves", tables.pr_curves)
+    if tables.slices.num_rows:
+        staging.write("slices", tables.slices)
     staging.write("environment", environment)
     for each in scored:
         if each.matches is not None:
@@ -107,6 +109,7 @@ def record(
         kernels=recording.kernels,
         paths=staging.paths,
         per_class=tables.per_class,
+        slices=tables.slices,
         intervals={n: i for each in scored for n, i in each.named_intervals().items()},
     )
 

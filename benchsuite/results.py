@@ -36,6 +36,7 @@ class Outcome:
         weights: ``{"name", "sha256"}``, the string ``"random"``, or ``None`` for ``eval``.
         kernels: operator to the implementation that served it.
         paths: table to file, and ``"report"`` where a page was drawn.
+        slices: ``schemas.STORED_SLICES``, empty or ``None`` where none were asked for.
         intervals: the names of ``metrics`` to confidence intervals, where they were asked for.
     """
 
@@ -48,6 +49,7 @@ class Outcome:
     paths: Mapping[str, Path]
     per_class: pa.Table | None = None
     intervals: Mapping[str, Interval] = field(default_factory=dict)
+    slices: pa.Table | None = None
     notes: Sequence[str] = field(default_factory=tuple)
 
     def to_json(self) -> dict[str, Any]:
@@ -66,6 +68,7 @@ class Outcome:
             "weights": self.weights,
             "metrics": dict(self.metrics),
             "intervals": {name: each.to_json() for name, each in self.intervals.items()},
+            "slices": self._nested_slices(),
             "published": dict(self.published),
             "verdict": self.run["verdict"],
             "stages_ms": {k: dict(v) for k, v in self.stages.items() if k != "images_per_second"},
@@ -83,6 +86,15 @@ class Outcome:
             "report": str(self.paths["report"]) if "report" in self.paths else None,
             "version": self.run["version"],
         }
+
+    def _nested_slices(self) -> dict[str, Any]:
+        """Attribute to slice to its number of images and its values."""
+        nested: dict[str, Any] = {}
+        for row in [] if self.slices is None else self.slices.to_pylist():
+            slices = nested.setdefault(row["attribute"], {})
+            found = slices.setdefault(row["slice"], {"n_images": row["n_images"], "metrics": {}})
+            found["metrics"][row["name"]] = row["value"]
+        return nested
 
 
 def verdict(
@@ -128,6 +140,7 @@ def render(outcome: Outcome, dataset_title: str) -> list[RenderableType]:
     for warning in outcome.run["warnings"]:
         shown.append(Text(f"! {warning}", style="yellow"))
     shown.extend(_tables(outcome))
+    shown.extend(_slice_table(outcome))
     shown.extend(Text(line) for line in _latency(outcome))
     if worst := _worst_classes(outcome.per_class):
         shown.append(Text(f"worst classes  {worst}"))
@@ -185,6 +198,31 @@ def _tables(outcome: Outcome) -> list[RenderableType]:
 def _points(value: float) -> str:
     """A fraction as points with two decimals; -1 means that there was nothing to measure."""
     return "–" if value == -1 or value != value else f"{100 * value:.2f}"
+
+
+def _slice_table(outcome: Outcome) -> list[RenderableType]:
+    """The first value of every metric on each slice."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if outcome.slices is None or not outcome.slices.num_rows:
+        return []
+    rows = outcome.slices.to_pylist()
+    primary: dict[str, str] = {}
+    for row in rows:
+        primary.setdefault(row["task"], row["name"])
+    shown: dict[tuple[str, str, int], dict[str, float]] = {}
+    for row in rows:
+        if row["name"] == primary[row["task"]]:
+            key = (row["attribute"], row["slice"], row["n_images"])
+            shown.setdefault(key, {})[row["name"]] = row["value"]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("slice", "", "images", *primary.values()):
+        table.add_column(escape(heading), justify="left" if heading in ("slice", "") else "right")
+    for (attribute, value, images), values in shown.items():
+        numbers = (_points(values[name]) for name in primary.values())
+        table.add_row(escape(attribute), escape(value), str(images), *numbers)
+    return [table]
 
 
 def _interval(interval: Interval | None) -> str:

@@ -248,6 +248,19 @@ STORED_PR_CURVES = pa.schema(
 """``task`` in this table and in ``STORED_PER_CLASS`` is the prefix that the metric's values carry:
 two protocols for one task (``bbox``, ``lvis-bbox``) must not be mixed up."""
 
+STORED_SLICES = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        pa.field("attribute", pa.string(), nullable=False),
+        pa.field("slice", pa.string(), nullable=False),
+        pa.field("n_images", pa.int64(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+    ]
+)
+"""Values of the images that share an attribute, one row a value and slice; ``task`` as above."""
+
 STORED_SAMPLES = pa.schema([pa.field("run_id", pa.string(), nullable=False), *SAMPLES])
 
 ENVIRONMENT = pa.schema(
@@ -264,6 +277,7 @@ STORE_TABLES: dict[str, pa.Schema] = {
     "metrics": METRICS,
     "per_class": STORED_PER_CLASS,
     "pr_curves": STORED_PR_CURVES,
+    "slices": STORED_SLICES,
     "predictions": PREDICTION_INSTANCES,
     "prediction_images": PREDICTION_IMAGES,
     "throughput": STORED_SAMPLES,

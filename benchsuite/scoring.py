@@ -15,6 +15,7 @@ from benchsuite.protocols import Dataset, Predictions, Scores, Truth
 if TYPE_CHECKING:
     from benchsuite.intervals import Interval
     from benchsuite.metric_selection import ResolvedMetric
+    from benchsuite.slices import ImageSlice, SliceScores
     from benchsuite.specs import Category, MetricSpec
 
 TRUTH_OF = {"proposals": "bbox"}
@@ -28,6 +29,7 @@ class Scored:
     Attributes:
         matches: the match table; ``None`` where the official scorer made the numbers.
         intervals: value name to its confidence interval, where intervals were asked for.
+        slices: values of parts of the images, where they were asked for.
     """
 
     spec: MetricSpec
@@ -35,6 +37,7 @@ class Scored:
     scores: Scores
     matches: pa.Table | None = None
     intervals: Mapping[str, Interval] = field(default_factory=dict)
+    slices: Sequence[SliceScores] = ()
 
     def named(self) -> dict[str, float]:
         """``"<prefix>/<value>"`` to number."""
@@ -104,6 +107,21 @@ def with_intervals(
     return done
 
 
+def with_slices(
+    scored: Sequence[Scored], metrics: Sequence[ResolvedMetric], slices: Sequence[ImageSlice]
+) -> list[Scored]:
+    """The outcomes with the values of each slice of the images."""
+    from benchsuite.slices import score_slices
+
+    done = []
+    for outcome, resolved in zip(scored, metrics, strict=True):
+        if outcome.matches is None:
+            raise ContractError(f"{outcome.evaluator} leaves no matches to take slices of")
+        found = tuple(score_slices(resolved.metric, outcome.matches, slices))
+        done.append(replace(outcome, slices=found))
+    return done
+
+
 @dataclass(frozen=True, slots=True)
 class ResultTables:
     """What scoring puts into the store."""
@@ -111,6 +129,7 @@ class ResultTables:
     metrics: pa.Table
     per_class: pa.Table
     pr_curves: pa.Table
+    slices: pa.Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +192,26 @@ def result_tables(
         metrics=pa.Table.from_pylist(rows, schema=schemas.METRICS),
         per_class=stored(schemas.STORED_PER_CLASS, lambda scores: scores.per_class),
         pr_curves=stored(schemas.STORED_PR_CURVES, lambda scores: scores.curves),
+        slices=_slice_rows(scored, keys.run_id),
     )
+
+
+def _slice_rows(scored: Sequence[Scored], run_id: str) -> pa.Table:
+    rows = [
+        {
+            "run_id": run_id,
+            "task": outcome.spec.value_prefix,
+            "attribute": each.slice.attribute,
+            "slice": each.slice.value,
+            "n_images": len(each.slice.image_ids),
+            "name": f"{outcome.spec.value_prefix}/{name}",
+            "value": value,
+        }
+        for outcome in scored
+        for each in outcome.slices
+        for name, value in each.metrics.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=schemas.STORED_SLICES)
 
 
 def _stored(

@@ -82,6 +82,13 @@ def _prefixes(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     is_flag=True,
     help="Score records that cannot be scored as the official scorer does, and count them.",
 )
+@click.option(
+    "--slices",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Score groups of images apart: CSV or Parquet with image_id or file_name, and a column "
+    "an attribute.",
+)
 @scoring_options
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="Default: the cores here.")
 @click.option("--name", metavar="NAME", help="What the results call the model. Default: the file.")

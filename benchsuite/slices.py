@@ -1,0 +1,149 @@
+"""Values of parts of the images: by weather, by camera, by how crowded they are.
+
+The matches of an image do not depend on other images, so every slice is the same match table
+accumulated with the other images left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from benchsuite.errors import DataMissingError, InputError
+
+if TYPE_CHECKING:
+    from benchsuite.protocols import Metric
+
+MOST_SLICES = 100
+"""Of one attribute; one with more is no way to group images."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSlice:
+    """The images that share a value of an attribute.
+
+    Attributes:
+        attribute: ``"weather"``.
+        value: ``"rain"``.
+        image_ids: those images.
+    """
+
+    attribute: str
+    value: str
+    image_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceScores:
+    """The metric's values on one slice, by name; -1 where there is nothing to measure."""
+
+    slice: ImageSlice
+    metrics: Mapping[str, float]
+
+
+def score_slices(
+    metric: Metric, matches: pa.Table, slices: Sequence[ImageSlice]
+) -> Iterator[SliceScores]:
+    """The values of each slice.
+
+    Args:
+        metric: the metric that made ``matches``.
+        matches: its match table.
+    """
+    for each in slices:
+        weights = dict.fromkeys(each.image_ids, 1.0)
+        yield SliceScores(each, metric.accumulate(matches, weights).metrics)
+
+
+def stated_slices(images: pa.Table) -> list[ImageSlice]:
+    """Slices by the ``attributes`` that the truth states of its images.
+
+    Args:
+        images: ``schemas.TRUTH_IMAGES``.
+
+    Raises:
+        InputError: an attribute has more than ``MOST_SLICES`` values.
+    """
+    if "attributes" not in images.column_names:
+        return []
+    rows = []
+    for image_id, text in zip(images["image_id"].to_pylist(), images["attributes"].to_pylist()):
+        if text is not None:
+            rows.append((image_id, json.loads(text)))
+    return _slices(rows, None)
+
+
+def read_slices(path: Path, images: pa.Table) -> list[ImageSlice]:
+    """Slices by the columns of a table: CSV with a header, or Parquet.
+
+    Args:
+        path: the table. A column ``image_id`` or ``file_name`` says which image a row is of; every
+            other column is an attribute.
+        images: ``schemas.TRUTH_IMAGES``; images without a row are in no slice.
+
+    Raises:
+        DataMissingError: there is no such file.
+        InputError: it cannot be read, names no image, an unknown one or one twice, or an attribute
+            has more than ``MOST_SLICES`` values.
+    """
+    if not path.is_file():
+        raise DataMissingError(f"there is no table of attributes {path}")
+    table = _read_table(path)
+    key = next((name for name in ("image_id", "file_name") if name in table.column_names), None)
+    if key is None:
+        raise InputError("has neither a column image_id nor file_name", file=path)
+    known = dict(zip(images[key].to_pylist(), images["image_id"].to_pylist()))
+    rows: list[tuple[int, Mapping[str, Any]]] = []
+    seen: set[int] = set()
+    for number, row in enumerate(table.to_pylist(), 1):
+        image_id = known.get(row.pop(key))
+        name = table[key][number - 1].as_py()
+        if image_id is None:
+            raise InputError(
+                f"{key} {name!r} is not among the images", file=path, record=f"row {number}"
+            )
+        if image_id in seen:
+            raise InputError(
+                f"{key} {name!r} is there for the second time", file=path, record=f"row {number}"
+            )
+        seen.add(image_id)
+        rows.append((image_id, row))
+    return _slices(rows, path)
+
+
+def _read_table(path: Path) -> pa.Table:
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    try:
+        if path.suffix == ".parquet":
+            return pyarrow.parquet.read_table(path)
+        return pyarrow.csv.read_csv(path)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"is no table that can be read: {error}", file=path) from error
+
+
+def _slices(rows: Sequence[tuple[int, Mapping[str, Any]]], file: Path | None) -> list[ImageSlice]:
+    """Images by attribute and value, in order of first appearance of the attribute."""
+    found: dict[str, dict[Any, list[int]]] = {}
+    for image_id, attributes in rows:
+        for name, value in attributes.items():
+            if value is not None:
+                found.setdefault(name, {}).setdefault(value, []).append(image_id)
+    for name, values in found.items():
+        if len(values) > MOST_SLICES:
+            raise InputError(
+                f"the attribute {name!r} has {len(values)} values, more than {MOST_SLICES}",
+                file=file,
+                remedy="Group its values, or leave the column out",
+            )
+    return [
+        ImageSlice(name, str(value), tuple(image_ids))
+        for name, values in found.items()
+        for value, image_ids in sorted(values.items(), key=lambda item: str(item[0]))
+    ]
