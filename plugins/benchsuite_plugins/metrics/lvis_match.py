@@ -15,16 +15,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.columns.arrow_arrays import binary_to_numpy, from_numpy, to_numpy
+from benchsuite.columns.arrow_arrays import from_numpy, to_numpy
 from benchsuite.errors import InputError
 from benchsuite.protocols import Predictions, Truth
 from benchsuite_kernels.columns.detection_match import (
-    BoxOverlaps,
     Detections,
-    MaskOverlaps,
-    Masks,
     Matches,
-    Overlaps,
     Truths,
     match_detections,
 )
@@ -37,12 +33,12 @@ from benchsuite_kernels.threads import evaluation_threads
 from benchsuite_plugins.metrics.detection_areas import (
     deciding_field,
     detection_areas,
-    detection_boxes,
 )
 from benchsuite_plugins.metrics.federated_truth import has_area, looked_for, places
 from benchsuite_plugins.metrics.lvis_protocol import MOST_DETECTIONS
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.scored_shapes import FIELDS, Side
+from benchsuite_plugins.metrics.shape_overlaps import shape_overlaps
 
 Rows = NDArray[np.int64]
 
@@ -71,7 +67,7 @@ def match(truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Tab
             crowd=np.zeros(len(truths.groups), np.bool_),
             loses_match=truths.ids == 0,
         ),
-        _overlaps(header.protocol.task, detections, truths.side),
+        shape_overlaps(header.protocol.task, detections.side, truths.side, detections.field),
         iou_thresholds=np.array(header.protocol.iou_thresholds),
         area_ranges=np.array(header.protocol.area_ranges),
         most_detections=MOST_DETECTIONS,
@@ -205,18 +201,6 @@ def _deciding_field(detections: Side) -> str:
         values = scores[rows].tolist()
         first = rows[sorted(range(len(rows)), key=values.__getitem__, reverse=True)[0]]
     return deciding_field(detections.take(np.array([first])))
-
-
-def _overlaps(task: str, detections: _Detections, truths: Side) -> Overlaps:
-    if task == "bbox":
-        return BoxOverlaps(detection_boxes(detections.side, detections.field), truths.boxes())
-    return MaskOverlaps(_masks(detections.side), _masks(truths))
-
-
-def _masks(side: Side) -> Masks:
-    column: Any = side.table["segmentation"].combine_chunks()
-    counts, offsets = binary_to_numpy(column.field("counts"))
-    return Masks(counts, offsets, to_numpy(column.field("size")))
 
 
 def _table(
