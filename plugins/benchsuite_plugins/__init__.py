@@ -400,6 +400,13 @@ def benchsuite_metrics() -> list[MetricSpec]:
             official="benchsuite_plugins.metrics.cityscapes.official_pixels:create",
         ),
         MetricSpec(
+            name="rotated_ap",
+            task="rotated",
+            factory="benchsuite_plugins.metrics.rotated_ap:create",
+            summary="COCO average precision of rotated boxes, as Detectron2 defines it",
+            licence="Apache-2.0",
+        ),
+        MetricSpec(
             name="voc_ap",
             task="bbox",
             factory="benchsuite_plugins.metrics.voc.metric:create",
