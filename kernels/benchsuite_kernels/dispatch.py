@@ -17,6 +17,7 @@ from types import ModuleType
 
 OPERATORS = (
     "batched_nms",
+    "count_boundary_pairs",
     "count_label_pairs",
     "decode_label_map",
     "federated_detections",

@@ -132,6 +132,79 @@ def count_pairs_of_each(
     return [PairCounts(*columns) for columns in counted]
 
 
+@dataclass(frozen=True, slots=True)
+class MapClasses:
+    """Which class the numbers of maps are of; a number that is not listed is of none.
+
+    Attributes:
+        numbers: (L,) int64, ascending within a map's list.
+        classes: (L,) int64, 0 to 65533; several numbers may be of one class.
+        starts: (N + 1,) int64: the list of map ``i`` is ``starts[i]`` to ``starts[i + 1]``.
+            ``None``: all of it is the list of every map.
+    """
+
+    numbers: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    starts: NDArray[np.int64] | None = None
+
+    def arrays(self) -> list[NDArray[np.int64]]:
+        starts = [0, len(self.numbers)] if self.starts is None else self.starts
+        columns = (np.asarray(starts), self.numbers, self.classes)
+        return [np.ascontiguousarray(column, np.int64) for column in columns]
+
+
+NOT_AT_BOUNDARY = 65535
+"""What ``count_boundary_pairs`` has in place of a class."""
+
+
+def count_boundary_pairs(
+    truths: Sequence[Source],
+    predictions: Sequence[Source],
+    truth_classes: MapClasses,
+    prediction_classes: MapClasses,
+    *,
+    truth_form: Form,
+    prediction_form: Form,
+    dilation_ratio: float,
+    threads: int,
+) -> PairCounts:
+    """Count the pairs of classes that truth and prediction have at the boundaries of their regions.
+
+    A pixel is at the boundary of its class's region where a pixel of another class (or of none), or
+    the image's end, is within ``dilation_ratio`` times the image's diagonal, rounded, at least 1
+    pixel, both in x and in y: the boundary region of Cheng et al., Boundary IoU, 2021, of each
+    class's mask. Where truth or prediction is not at a boundary it has ``NOT_AT_BOUNDARY``, as the
+    prediction has where it is of no class. Pixels for which both have it do not count, nor do those
+    whose truth is of no class.
+
+    Args:
+        truths, predictions, truth_form, prediction_form, threads: as for ``count_pairs``.
+        dilation_ratio: 0.02, in the paper.
+
+    Returns:
+        Counts of pairs of classes.
+
+    Raises:
+        MapError, ValueError: as for ``count_pairs``; or the lists of classes are malformed.
+    """
+    if len(truths) != len(predictions):
+        raise ValueError(f"{len(truths)} maps of truth against {len(predictions)} predicted ones")
+    columns, failure = _serving("count_boundary_pairs").count_boundary_pairs(
+        _sources(truths),
+        _sources(predictions),
+        _FORMS[truth_form],
+        _FORMS[prediction_form],
+        truth_classes.arrays(),
+        prediction_classes.arrays(),
+        float(dilation_ratio),
+        threads,
+    )
+    if failure is not None:
+        item, side, problem = failure
+        raise MapError(problem, item, "prediction" if side else "truth")
+    return PairCounts(*columns)
+
+
 def decode(source: Source, form: Form) -> NDArray[Any]:
     """The numbers of a map, (height, width): uint8, uint16 or, in colour, uint32.
 
@@ -169,6 +242,17 @@ class _Kernels(Protocol):
     def count_pairs(
         self, firsts: Any, seconds: Any, first_forms: list[int], second_form: int, threads: int
     ) -> tuple[list[tuple[Any, ...]], tuple[int, int, str] | None]: ...
+    def count_boundary_pairs(
+        self,
+        firsts: Any,
+        seconds: Any,
+        first_form: int,
+        second_form: int,
+        first_classes: Any,
+        second_classes: Any,
+        ratio: float,
+        threads: int,
+    ) -> tuple[tuple[Any, ...], tuple[int, int, str] | None]: ...
     def decode(self, png: bytes, form: int) -> NDArray[Any]: ...
     def read_header(self, png: bytes) -> tuple[int, int, int]: ...
 

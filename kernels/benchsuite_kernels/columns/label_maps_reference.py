@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 HEADER_BYTES = 33
@@ -24,6 +25,10 @@ LARGEST_RATIO = 1032
 """The most bytes that one compressed byte can become."""
 
 _GREY, _COLOUR = 0, 1
+_INSIDE = 65535
+_Map: TypeAlias = "NDArray[np.int64]"
+_Columns: TypeAlias = "tuple[NDArray[np.int64], ...]"
+_Failure: TypeAlias = "tuple[int, int, str] | None"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = (
@@ -72,39 +77,101 @@ def count_pairs(
     first_forms: Sequence[int],
     second_form: int,
     threads: int,
-) -> tuple[list[tuple[Any, ...]], tuple[int, int, str] | None]:
+) -> tuple[list[_Columns], _Failure]:
     """Starts, both numbers and pixels of every pair, by kind of first map; see ``label_maps``.
 
     And the first failure: the item, the kind (of a second map: how many kinds there are) and the
     problem; ``None``: there is none.
     """
-    counts = [[0] for _ in firsts]
-    columns: list[list[list[NDArray[np.int64]]]] = [[[], [], []] for _ in firsts]
+
+    def count(_: int, maps: Sequence[_Map]) -> list[_Columns]:
+        return [_distinct(first, maps[-1]) for first in maps[:-1]]
+
+    return _counted(firsts, seconds, [*first_forms, second_form], count)
+
+
+def count_boundary_pairs(
+    firsts: Sequence[Any],
+    seconds: Sequence[Any],
+    first_form: int,
+    second_form: int,
+    first_classes: Sequence[NDArray[np.int64]],
+    second_classes: Sequence[NDArray[np.int64]],
+    ratio: float,
+    threads: int,
+) -> tuple[_Columns, _Failure]:
+    """The same of classes at the boundaries of their regions: see ``label_maps``."""
+
+    def count(item: int, maps: Sequence[_Map]) -> list[_Columns]:
+        first, second = maps
+        distance = max(1, round(ratio * float(np.sqrt(first.shape[0] ** 2 + first.shape[1] ** 2))))
+        a, b = _classes(item, first, first_classes), _classes(item, second, second_classes)
+        a_marked = np.where(_inside(a, distance), _INSIDE, a)
+        b_marked = np.where(_inside(b, distance) | (b < 0), _INSIDE, b)
+        counted = (a >= 0) & ((a_marked != _INSIDE) | (b_marked != _INSIDE))
+        return [_distinct(a_marked[counted], b_marked[counted])]
+
+    columns, failure = _counted([firsts], seconds, [first_form, second_form], count)
+    return columns[0], failure
+
+
+def _counted(
+    firsts: Sequence[Sequence[Any]],
+    seconds: Sequence[Any],
+    forms: Sequence[int],
+    count: Callable[[int, Sequence[_Map]], list[_Columns]],
+) -> tuple[list[_Columns], _Failure]:
+    """What ``count`` finds in the maps of each item, by kind of first map."""
+    found: list[list[_Columns]] = []
     failure = None
-    for item, last in enumerate(seconds):
-        maps: list[NDArray[np.int64]] = []
+    for item, sources in enumerate(zip(*firsts, seconds)):
+        maps: list[_Map] = []
         try:
-            sources = [*(of_kind[item] for of_kind in firsts), last]
-            for source, form in zip(sources, (*first_forms, second_form)):
+            for source, form in zip(sources, forms):
                 maps.append(decode(_bytes(source), form).astype(np.int64))
             for first in maps[:-1]:
                 _check_sizes(first, maps[-1])
         except ValueError as error:
             failure = (item, min(len(maps), len(firsts)), str(error))
             break
-        for of_kind, first, lengths in zip(columns, maps, counts):
-            pairs, pixels = np.unique(first << 32 | maps[-1], return_counts=True)
-            for column, values in zip(of_kind, (pairs >> 32, pairs & 0xFFFFFFFF, pixels)):
-                column.append(values)
-            lengths.append(len(pairs))
+        found.append(count(item, maps))
     none = np.zeros(0, np.int64)
-    return [
-        (
-            np.cumsum(lengths, dtype=np.int64),
-            *(np.concatenate([none, *column]) for column in of_kind),
-        )
-        for of_kind, lengths in zip(columns, counts)
-    ], failure
+    result = []
+    for kind in range(len(firsts)):
+        of_kind = [columns[kind] for columns in found]
+        starts = np.cumsum([0, *(len(columns[0]) for columns in of_kind)], dtype=np.int64)
+        joined = (np.concatenate([none, *parts]) for parts in zip(*of_kind))
+        result.append((starts, *(joined if of_kind else (none, none, none))))
+    return result, failure
+
+
+def _distinct(first: _Map, second: NDArray[np.int64]) -> _Columns:
+    """The pairs that occur, ascending, and how often each does."""
+    pairs, pixels = np.unique(first.ravel() << 32 | second.ravel(), return_counts=True)
+    return pairs >> 32, pairs & 0xFFFFFFFF, pixels
+
+
+def _classes(
+    item: int, numbers: NDArray[np.int64], classes: Sequence[NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """The class of each pixel, -1 where it is of none."""
+    starts, listed, of_class = classes
+    place = 0 if len(starts) == 2 else item
+    own = slice(starts[place], starts[place + 1])
+    known, found = np.append(listed[own], -1), np.append(of_class[own], -1)
+    places = np.searchsorted(known[:-1], numbers)
+    return np.where(known[places] == numbers, found[places], -1)
+
+
+def _inside(classes: NDArray[np.int64], distance: int) -> NDArray[np.bool_]:
+    """Whether the square of ``distance`` pixels to all sides is of the pixel's class."""
+    if 2 * distance + 1 > min(classes.shape):
+        return np.zeros(classes.shape, np.bool_)
+    lowest = highest = np.pad(classes, distance, constant_values=-2)
+    for axis in (0, 1):
+        lowest = sliding_window_view(lowest, 2 * distance + 1, axis).min(axis=-1)
+        highest = sliding_window_view(highest, 2 * distance + 1, axis).max(axis=-1)
+    return np.asarray(lowest == highest)
 
 
 def _check_rows(png: bytes) -> None:

@@ -38,23 +38,17 @@ py::object as_object(const label_maps::Failure& failure) {
   return py::make_tuple(failure.item, failure.side, failure.problem);
 }
 
-// Starts, both numbers and pixels of the pairs of one kind of first map.
-py::tuple as_columns(const std::vector<std::vector<std::vector<label_maps::Pair>>>& counted,
-                     size_t kind) {
-  // An item that failed has no pairs, nor have those that were not looked at after it.
-  const auto of_item = [&](size_t item) -> const std::vector<label_maps::Pair>& {
-    static const std::vector<label_maps::Pair> none;
-    return kind < counted[item].size() ? counted[item][kind] : none;
-  };
+// Starts, both numbers and pixels of the pairs of each item.
+py::tuple as_columns(const std::vector<std::vector<label_maps::Pair>>& counted) {
   py::array_t<int64_t> starts(static_cast<py::ssize_t>(counted.size() + 1));
   int64_t total = 0;
   starts.mutable_data()[0] = 0;
   for (size_t item = 0; item < counted.size(); ++item)
-    starts.mutable_data()[item + 1] = total += static_cast<int64_t>(of_item(item).size());
+    starts.mutable_data()[item + 1] = total += static_cast<int64_t>(counted[item].size());
   py::array_t<int64_t> firsts(total), seconds(total), pixels(total);
   int64_t at = 0;
-  for (size_t item = 0; item < counted.size(); ++item)
-    for (const label_maps::Pair& pair : of_item(item)) {
+  for (const auto& pairs : counted)
+    for (const label_maps::Pair& pair : pairs) {
       firsts.mutable_data()[at] = pair.first;
       seconds.mutable_data()[at] = pair.second;
       pixels.mutable_data()[at] = pair.pixels;
@@ -78,14 +72,53 @@ py::tuple count_pairs(const py::sequence& firsts, const py::sequence& second,
     kinds.push_back(held.back().maps);
   }
   label_maps::Failure failure;
-  std::vector<std::vector<std::vector<label_maps::Pair>>> counted;
+  std::vector<std::vector<std::vector<label_maps::Pair>>> counted;  // by kind
   {
     const py::gil_scoped_release release;
     counted = label_maps::count_pairs(kinds, last.maps, threads, failure);
   }
   py::list columns;
-  for (size_t kind = 0; kind < kinds.size(); ++kind) columns.append(as_columns(counted, kind));
+  for (const auto& of_kind : counted) columns.append(as_columns(of_kind));
   return py::make_tuple(columns, as_object(failure));
+}
+
+// Starts, numbers and classes, checked; the arrays must outlive what is returned.
+label_maps::Classes classes_of(const Array<int64_t>& starts, const Array<int64_t>& numbers,
+                               const Array<int64_t>& classes, size_t items) {
+  const auto lists = starts.size() - 1;
+  if (lists != 1 && lists != static_cast<py::ssize_t>(items))
+    throw py::value_error("there is neither one list of classes nor one for each map");
+  require(classes, "classes", {numbers.size()});
+  require_below(classes, "classes", label_maps::kMostClasses);
+  const int64_t* start = starts.data();
+  if (start[0] != 0 || start[lists] != numbers.size())
+    throw py::value_error("the lists of classes do not begin and end with the numbers");
+  for (py::ssize_t list = 0; list < lists; ++list)
+    if (start[list] > start[list + 1]) throw py::value_error("a list of classes is negative");
+  return {start, numbers.data(), classes.data(), lists == 1};
+}
+
+py::tuple count_boundary_pairs(const py::sequence& first, const py::sequence& second,
+                               int first_form, int second_form,
+                               const std::vector<Array<int64_t>>& first_classes,
+                               const std::vector<Array<int64_t>>& second_classes, double ratio,
+                               int threads) {
+  const HeldMaps a(first, first_form), b(second, second_form);
+  if (a.maps.sources.size() != b.maps.sources.size())
+    throw py::value_error("there are not as many maps on one side as on the other");
+  const size_t items = a.maps.sources.size();
+  const auto of_first =
+      classes_of(first_classes.at(0), first_classes.at(1), first_classes.at(2), items);
+  const auto of_second =
+      classes_of(second_classes.at(0), second_classes.at(1), second_classes.at(2), items);
+  label_maps::Failure failure;
+  std::vector<std::vector<label_maps::Pair>> counted;
+  {
+    const py::gil_scoped_release release;
+    counted = label_maps::count_boundary_pairs(a.maps, b.maps, of_first, of_second, ratio, threads,
+                                               failure);
+  }
+  return py::make_tuple(as_columns(counted), as_object(failure));
 }
 
 py::tuple read_header(const py::bytes& data) {
@@ -134,6 +167,10 @@ void bind_label_maps(py::module_& module) {
   py::module_ functions = module.def_submodule("label_maps");
   functions.def("count_pairs", &count_pairs, py::arg("firsts"), py::arg("seconds"),
                 py::arg("first_forms"), py::arg("second_form"), py::arg("threads"));
+  functions.def("count_boundary_pairs", &count_boundary_pairs, py::arg("firsts"),
+                py::arg("seconds"), py::arg("first_form"), py::arg("second_form"),
+                py::arg("first_classes"), py::arg("second_classes"), py::arg("ratio"),
+                py::arg("threads"));
   functions.def("read_header", &read_header, py::arg("png"));
   functions.def("decode", &decode, py::arg("png"), py::arg("form"));
 }

@@ -218,6 +218,74 @@ def grey_png(numbers: np.ndarray) -> bytes:
     return png(numbers[..., None], 16, GREY, filters=[1, 4, 3])
 
 
+def boundary(mask: np.ndarray, distance: int) -> np.ndarray:
+    """A mask's pixels that eroding it so often, by 3 x 3 with nothing around it, takes away."""
+    eroded = np.pad(mask, 1)
+    for _ in range(distance):
+        whole = np.pad(eroded, 1, constant_values=True)
+        neighbours = [np.roll(whole, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+        eroded = np.logical_and.reduce(neighbours)[1:-1, 1:-1]
+    return mask & ~eroded[1:-1, 1:-1]
+
+
+@quick
+@given(st.integers(0, 2**32), st.sampled_from([0.0, 0.02, 0.1, 0.3]))
+def test_counts_pairs_at_boundaries(seed: int, ratio: float) -> None:
+    random_numbers = np.random.default_rng(seed)
+    height, width = random_numbers.integers(1, 40, 2)
+    block = random_numbers.integers(1, 20)
+    coarse = random_numbers.integers(0, 5, (2, height, width))
+    at = np.arange(height) // block, np.arange(width) // block
+    truth, prediction = (each[at[0]][:, at[1]] for each in coarse)
+    # Numbers 1 and 2 of the truth are both of class 0, number 0 is of none; so is 4 predicted.
+    truth_classes = np.array([-1, 0, 0, 7, 65533])
+    prediction_classes = np.array([0, 1, 7, 65533, -1])
+    listed = [
+        label_maps.MapClasses(np.flatnonzero(of >= 0), of[of >= 0])
+        for of in (truth_classes, prediction_classes)
+    ]
+    own = label_maps.MapClasses(listed[0].numbers, listed[0].classes, np.array([0, 4]))
+    found = label_maps.count_boundary_pairs(
+        [colour_png(truth)],
+        [grey_png(prediction)],
+        own if seed % 2 else listed[0],
+        listed[1],
+        truth_form="colour",
+        prediction_form="grey",
+        dilation_ratio=ratio,
+        threads=1,
+    )
+    a, b = truth_classes[truth], prediction_classes[prediction]
+    distance = max(1, round(ratio * float(np.sqrt(height**2 + width**2))))
+    marked = []
+    for classes in (a, b):
+        at_boundary = np.full(classes.shape, label_maps.NOT_AT_BOUNDARY)
+        for number in {*classes.ravel().tolist()} - {-1}:
+            at_boundary[boundary(classes == number, distance)] = number
+        marked.append(at_boundary)
+    counted = (a >= 0) & ~((marked[0] == 65535) & (marked[1] == 65535))
+    pairs, pixels = np.unique(marked[0][counted] << 16 | marked[1][counted], return_counts=True)
+    np.testing.assert_array_equal(found.truths << 16 | found.predictions, pairs)
+    np.testing.assert_array_equal(found.pixels, pixels)
+
+
+def test_classes_of_each_map() -> None:
+    numbers = np.array([[1, 1, 2, 2, 2]])
+    classes = label_maps.MapClasses(np.array([1, 2, 2]), np.array([5, 6, 9]), np.array([0, 2, 3]))
+    found = label_maps.count_boundary_pairs(
+        [grey_png(numbers)] * 2,
+        [grey_png(numbers)] * 2,
+        classes,
+        classes,
+        truth_form="grey",
+        prediction_form="grey",
+        dilation_ratio=0.02,
+        threads=2,
+    )
+    columns = found.images, found.truths, found.predictions, found.pixels
+    assert list(zip(*(c.tolist() for c in columns))) == [(0, 5, 5, 2), (0, 6, 6, 3), (1, 9, 9, 3)]
+
+
 def test_many_different_numbers() -> None:
     truth = np.random.default_rng(0).permutation(64 * 500).reshape(64, 500)
     prediction = truth[::-1] + 70000
