@@ -128,6 +128,16 @@ py::tuple read_header(const py::bytes& data) {
   return py::make_tuple(header.height, header.width, static_cast<int>(header.form()));
 }
 
+// The numbers of a map, row after row; `bytes` is a constant so that the loop is vectorised.
+template <int bytes, class Number>
+void copy_numbers(const png::Pixels& map, Number* out) {
+  for (int64_t y = 0; y < map.height; ++y, out += map.width) {
+    const uint8_t* row = map.row(y);
+    for (int64_t x = 0; x < map.width; ++x)
+      out[x] = static_cast<Number>(png::number(row + x * bytes, bytes));
+  }
+}
+
 // The numbers as (H, W): uint8, uint16 or, in colour, uint32.
 py::array decode(const py::bytes& data, int form) {
   const std::string_view bytes = data;
@@ -145,19 +155,12 @@ py::array decode(const py::bytes& data, int form) {
   py::array numbers(dtype, shape);
   void* const out = numbers.mutable_data();
   const py::gil_scoped_release release;
-  for (int64_t y = 0; y < map.height; ++y) {
-    const uint8_t* row = map.row(y);
-    const int64_t start = y * map.width;
-    for (int64_t x = 0; x < map.width; ++x, row += map.bytes) {
-      const uint32_t number = png::number(row, map.bytes);
-      if (map.bytes == 1)
-        static_cast<uint8_t*>(out)[start + x] = static_cast<uint8_t>(number);
-      else if (map.bytes == 2)
-        static_cast<uint16_t*>(out)[start + x] = static_cast<uint16_t>(number);
-      else
-        static_cast<uint32_t*>(out)[start + x] = number;
-    }
-  }
+  if (map.bytes == 1)
+    copy_numbers<1>(map, static_cast<uint8_t*>(out));
+  else if (map.bytes == 2)
+    copy_numbers<2>(map, static_cast<uint16_t*>(out));
+  else
+    copy_numbers<3>(map, static_cast<uint32_t*>(out));
   return numbers;
 }
 

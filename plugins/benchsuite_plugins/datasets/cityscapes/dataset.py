@@ -19,6 +19,7 @@ from benchsuite.protocols import Dataset, DatasetRequest, Truth
 from benchsuite.records import Image, ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category
+from benchsuite_kernels.columns.label_maps import MapError, read_size
 from benchsuite_kernels.threads import evaluation_threads
 from benchsuite_plugins.datasets.cityscapes.instances import (
     Objects,
@@ -33,7 +34,6 @@ from benchsuite_plugins.datasets.cityscapes.layout import (
     TRAIN_IDS,
     SplitFiles,
     missing,
-    png_size,
 )
 from benchsuite_plugins.datasets.cityscapes.panoptic import PanopticFile
 from benchsuite_plugins.datasets.cityscapes.train_ids import semantic_png
@@ -72,7 +72,11 @@ class CityscapesDataset:
         self._panoptic = PanopticFile(file, folder) if wanted else None
         records = []
         for number, frame in enumerate(self._files.frames, start=1):
-            width, height = png_size(self._files.path(frame, INSTANCE_IDS))
+            path = self._files.path(frame, INSTANCE_IDS)
+            try:
+                height, width = read_size(path)
+            except MapError as error:
+                raise InputError(error.problem, file=path) from None
             records.append(ImageRecord(number, frame.image_name, width, height))
         self._records = tuple(records)
 

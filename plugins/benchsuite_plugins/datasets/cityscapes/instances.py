@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from benchsuite.errors import InputError
 from benchsuite.records import ImageRecord
 from benchsuite_kernels.columns.instance_maps import regions
+from benchsuite_kernels.columns.label_maps import MapError, decode
 from benchsuite_plugins.datasets.cityscapes.labels import INSTANCE_FACTOR, WITH_INSTANCES
 
 _SMALLEST = min(label.id for label in WITH_INSTANCES)
@@ -69,17 +69,13 @@ def read_instance_map(path: Path, record: ImageRecord | None = None) -> NDArray[
         InputError: it cannot be read, is no greyscale PNG, or has another size than its image.
     """
     try:
-        with Image.open(path) as encoded:
-            pixels = np.asarray(encoded)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"cannot be read: {error}", file=path) from error
-    if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
-        raise InputError("is no map of numbers: it has colours or transparency", file=path)
-    if record is not None and pixels.shape != (record.height, record.width):
+        numbers = decode(path, "grey")
+    except MapError as error:
+        raise InputError(error.problem, file=path) from None
+    if record is not None and numbers.shape != (record.height, record.width):
         raise InputError(
-            f"is of {pixels.shape[1]} x {pixels.shape[0]} pixels, its image of {record.width} x "
+            f"is of {numbers.shape[1]} x {numbers.shape[0]} pixels, its image of {record.width} x "
             f"{record.height}",
             file=path,
         )
-    # Greyscale PNGs have 16 bits at most, whatever type they come in.
-    return pixels.astype(np.uint16)
+    return numbers.astype(np.uint16, copy=False)

@@ -10,11 +10,10 @@ cityscapes/gtFine/cityscapes_panoptic_val/frankfurt_000000_000294_gtFine_panopti
 from __future__ import annotations
 
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchsuite.errors import DataMissingError, InputError
+from benchsuite.errors import DataMissingError
 
 FOLDER = "cityscapes"
 """Below the folder that datasets lie in."""
@@ -28,8 +27,6 @@ REMEDIES = {
     "where csCreateTrainIdLabelImgs has made them",
 }
 """How to get an annotation file that is missing among others."""
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +101,6 @@ class SplitFiles:
     @property
     def panoptic_file(self) -> Path:
         return self.folder / "gtFine" / f"cityscapes_panoptic_{self.split}.json"
-
-
-def png_size(path: Path) -> tuple[int, int]:
-    """Width and height in pixels that a PNG's header states.
-
-    Raises:
-        InputError: the file cannot be read or is no PNG.
-    """
-    try:
-        with path.open("rb") as file:
-            header = file.read(24)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from error
-    if len(header) < 24 or header[:8] != _SIGNATURE or header[12:16] != b"IHDR":
-        raise InputError("is no PNG", file=path, remedy="The file seems broken; get it again")
-    width, height = struct.unpack(">II", header[16:])
-    return width, height
 
 
 def missing(what: str, folder: Path) -> DataMissingError:

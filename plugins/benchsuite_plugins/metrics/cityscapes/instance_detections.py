@@ -77,7 +77,9 @@ class Detections:
 
         rows = np.flatnonzero(np.isin(labels, _SCORED))
         rows = rows[np.lexsort((sources[rows], ids[rows]))]
-        counts, offsets = binary_to_numpy(mask_counts.take(from_numpy(rows)))
+        if not np.array_equal(rows, np.arange(len(ids))):
+            mask_counts = mask_counts.take(from_numpy(rows))
+        counts, offsets = binary_to_numpy(mask_counts)
         return cls(
             image_ids=image_ids,
             starts=np.append(np.searchsorted(ids[rows], image_ids), len(rows)),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import from_numpy, to_numpy
 from benchsuite.errors import InputError
@@ -20,15 +23,18 @@ def scored_images(truth: Truth, predictions: Predictions) -> tuple[pa.Table, pa.
         InputError: an image was run that the truth does not have.
     """
     run, place = np.unique(to_numpy(predictions.images["image_id"]), return_index=True)
-    ids = to_numpy(truth.images["image_id"])
-    known, where = np.unique(ids, return_index=True)
+    known, where = np.unique(to_numpy(truth.images["image_id"]), return_index=True)
     unknown = run[~np.isin(run, known)]
     if len(unknown):
         raise InputError(
             f"image_id {unknown[0]} is not among the images of {truth.source or 'the dataset'}",
             file=predictions.source or None,
         )
-    return (
-        truth.images.take(from_numpy(where[np.searchsorted(known, run)])),
-        predictions.images.take(from_numpy(place)),
-    )
+    wanted = where[np.searchsorted(known, run)]
+    return _rows(truth.images, wanted), _rows(predictions.images, place)
+
+
+def _rows(table: pa.Table, rows: NDArray[np.integer[Any]]) -> pa.Table:
+    # Taking rows imports pyarrow's functions, which most often is not worth the wait.
+    unchanged = np.array_equal(rows, np.arange(len(table)))
+    return table if unchanged else table.take(from_numpy(rows))
