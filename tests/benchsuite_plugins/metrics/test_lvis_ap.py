@@ -14,7 +14,7 @@ import pytest
 from benchsuite.columns.coco_results import read_coco_results
 from benchsuite.columns.truth import build_truth
 from benchsuite.errors import InputError
-from benchsuite.protocols import Metric, Predictions, Scores, Truth
+from benchsuite.protocols import Metric, Predictions, ResampledMetric, Scores, Truth
 from benchsuite.records import ImageRecord
 from benchsuite_plugins.metrics import lvis_ap
 from benchsuite_plugins.metrics.match_table import MatchHeader
@@ -62,6 +62,7 @@ def score(truth: Truth, results: list[Record], folder: Path) -> Scores:
 
 def test_it_is_a_metric() -> None:
     assert isinstance(lvis_ap.bbox(), Metric)
+    assert isinstance(lvis_ap.bbox(), ResampledMetric)
     assert isinstance(lvis_ap.segm(), Metric)
 
 
@@ -253,6 +254,18 @@ def test_weights_are_repeated_images(tmp_path: Path) -> None:
     assert metric.accumulate(matches, dict.fromkeys(chosen, 1)).metrics == alone.metrics
     everywhere = dict.fromkeys(range(1, 13), 1)
     assert metric.accumulate(matches, everywhere).metrics == metric.accumulate(matches).metrics
+
+
+def test_resampling_is_accumulating_many_times(tmp_path: Path) -> None:
+    truth, predictions = random_case(tmp_path)
+    metric = lvis_ap.bbox()
+    matches = metric.match(truth, predictions)
+    images = np.arange(1, 13)
+    weights = np.random.default_rng(1).multinomial(12, np.full(12, 1 / 12), 20).astype(float)
+    found = metric.resample(matches, images, weights)
+    for replicate, row in enumerate(weights):
+        expected = metric.accumulate(matches, dict(zip(images.tolist(), row.tolist()))).metrics
+        assert {name: values[replicate] for name, values in found.items()} == expected
 
 
 def test_the_header_says_which_categories_are_rare(tmp_path: Path) -> None:
