@@ -5,29 +5,68 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from benchsuite.columns.arrow_arrays import from_values
+from benchsuite.columns.file_bytes import FileBytes
 from benchsuite.columns.json_file import JsonFile, json_type
-from benchsuite.columns.keypoint_column import KeypointColumn
+from benchsuite.columns.predictions_of_records import (
+    FIELDS,
+    SHAPES,
+    ReadPredictions,
+    predictions_of_records,
+)
+from benchsuite.columns.record_checks import CheckedRecords
 from benchsuite.columns.record_list import RecordList
-from benchsuite.columns.segmentation_column import SegmentationColumn
-from benchsuite.columns.tables import box_array, filled_table, image_columns, rle_array
+from benchsuite.columns.scanned_records import scanned_results, text_column
 from benchsuite.errors import ContractError, InputError
 from benchsuite.protocols import Predictions
 from benchsuite.records import ImageRecord
-from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
+from benchsuite.schemas import PREDICTION_INSTANCES
 from benchsuite.specs import Category
+from benchsuite_kernels.columns.coco_json import scan_results
+from benchsuite_kernels.threads import evaluation_threads
 
-FIELDS = {"bbox": "bbox", "segm": "segmentation", "keypoints": "keypoints"}
-"""Task to the field of a results file that it is scored by."""
+_DEFINED = frozenset({"image_id", "category_id", "score", *SHAPES})
 
-_DEFINED = frozenset({"image_id", "category_id", "score", *FIELDS.values()})
+
+def read_results_file(
+    path: Path,
+    images: Sequence[ImageRecord],
+    categories: Sequence[Category],
+    task: str,
+    *,
+    lenient: bool = False,
+) -> ReadPredictions:
+    """As ``read_coco_results``, with the file's hash.
+
+    Args:
+        lenient: see ``predictions_of_records``; what was let pass is in the result.
+    """
+    file = FileBytes(path, what="predictions file")
+    found = scan_results(file.buffer, file.size, evaluation_threads())
+    if found is not None:
+        extra = text_column(found.extra)
+        records: CheckedRecords = scanned_results(found, file)
+    else:
+        content = JsonFile.parsed(file).content
+        if not isinstance(content, list):
+            raise InputError(
+                f"holds a JSON {json_type(content)}, not an array of detections",
+                file=path,
+                remedy="A COCO results file is an array of objects, one a detection",
+            )
+        records = RecordList(content, name="detections", file=path)
+        extra = extra_fields(content)
+    read = predictions_of_records(
+        records, images, categories, task, extra=extra, source=str(path), lenient=lenient
+    )
+    return replace(read, sha256=file.sha256)
 
 
 def read_coco_results(
@@ -38,8 +77,8 @@ def read_coco_results(
     Every object has ``image_id``, ``category_id``, ``score`` and the task's own field: ``bbox``
     (x, y, width, height), ``segmentation`` (RLE, compressed or not, or polygons) or ``keypoints``
     (x, y, score of each). Where the first object has no ``bbox``, the task ``bbox`` takes masks or
-    keypoints in its place, as pycocotools does. Further fields are kept as JSON in ``extra``;
-    uncompressed RLE and polygons become compressed RLE.
+    keypoints in its place, as pycocotools does. Further fields are kept as JSON in ``extra``, as
+    the file writes them; uncompressed RLE and polygons become compressed RLE.
 
     Args:
         path: the file.
@@ -58,72 +97,10 @@ def read_coco_results(
             image or category id, a score that is not finite, a box of negative width or height, or
             a mask that is malformed or of another size than its image.
     """
-    file = JsonFile.read(path, what="predictions file")
-    if not isinstance(file.content, list):
-        raise InputError(
-            f"holds a JSON {json_type(file.content)}, not an array of detections",
-            file=path,
-            remedy="A COCO results file is an array of objects, one a detection",
-        )
-    image_records = tuple(images)
-    records = RecordList(file.content, name="detections", file=path)
-    image_ids, category_ids = records.integers("image_id"), records.integers("category_id")
-    known_images = [record.id for record in image_records]
-    known_categories = [category.id for category in categories]
-    image_rows = records.referred("image_id", image_ids, known_images, "dataset's images")
-    records.referred("category_id", category_ids, known_categories, "dataset's categories")
-
-    scores = records.required_numbers("score")
-    boxes, has_box = records.boxes("bbox")
-    segmentations, keypoints = SegmentationColumn(records), KeypointColumn(records)
-    present = {
-        "bbox": has_box,
-        "segmentation": segmentations.present,
-        "keypoints": keypoints.present,
-    }
-    _check_fields(records, present, task)
-    heights_widths = np.array([(record.height, record.width) for record in image_records], np.int64)
-    sizes = heights_widths.reshape(-1, 2)[image_rows]
-    columns = {
-        "prediction": pa.array(np.arange(len(records))),
-        "image_id": pa.array(image_ids),
-        "category_id": pa.array(category_ids),
-        "score": pa.array(scores),
-        "bbox": box_array(boxes, has_box),
-        "segmentation": (
-            rle_array(segmentations.encode(sizes), sizes) if segmentations.present.any() else None
-        ),
-        "keypoints": keypoints.checked() if keypoints.count else None,
-        "extra": _extra_fields(file.content),
-    }
-    counts = np.bincount(image_rows, minlength=len(image_records))
-    image_table = {**image_columns(image_records), "n_instances": pa.array(counts)}
-    return Predictions(
-        images=filled_table(image_table, PREDICTION_IMAGES, len(image_records)),
-        instances=filled_table(columns, PREDICTION_INSTANCES, len(records)),
-        source=str(path),
-    )
+    return read_results_file(path, tuple(images), tuple(categories), task).predictions
 
 
-def _check_fields(records: RecordList, present: dict[str, NDArray[np.bool_]], task: str) -> None:
-    """Raises ``InputError`` for the first detection that lacks a field it is scored by.
-
-    The protocol takes a detection's area from its box in the whole file or nowhere in it: the first
-    detection decides.
-    """
-    if not len(records):
-        return
-    first_has = [field for field in FIELDS.values() if present[field][0]]
-    scored_by = first_has[0] if task == "bbox" and first_has else FIELDS[task]
-    for field in dict.fromkeys([scored_by, *({"bbox"} & {*first_has})]):
-        if not present[field].all():
-            why = "" if field == scored_by else f", though {records.names[0]} has it"
-            raise records.names.error(
-                present[field].argmin(), f"the field {field!r} is missing{why}"
-            )
-
-
-def _extra_fields(records: Sequence[dict[str, Any]]) -> pa.Array[Any] | None:
+def extra_fields(records: Sequence[dict[str, Any]]) -> pa.Array[Any] | None:
     """JSON of the fields that COCO does not define, null where there are none."""
     if all(map(_DEFINED.issuperset, records)):
         return None
@@ -131,7 +108,8 @@ def _extra_fields(records: Sequence[dict[str, Any]]) -> pa.Array[Any] | None:
         {name: value for name, value in record.items() if name not in _DEFINED}
         for record in records
     ]
-    return pa.array([json.dumps(extra) if extra else None for extra in extras], pa.string())
+    texts = [json.dumps(extra) if extra else None for extra in extras]
+    return from_values(texts, pa.string())
 
 
 RESULT_FIELDS = {
@@ -153,7 +131,7 @@ def as_results(predictions: Predictions, task: str) -> Predictions:
     if kept is None:
         return predictions
     instances = predictions.instances
-    for name in set(FIELDS.values()) - kept:
+    for name in set(SHAPES) - kept:
         field = PREDICTION_INSTANCES.field(name)
         place = PREDICTION_INSTANCES.get_field_index(name)
         instances = instances.set_column(place, field, pa.nulls(len(instances), field.type))
@@ -197,7 +175,7 @@ def _lines(instances: pa.Table) -> Iterator[str]:
     for batch in instances.to_batches(max_chunksize=4096):
         for row in batch.to_pylist():
             detection = {"image_id": row["image_id"], "category_id": row["category_id"]}
-            for field in FIELDS.values():
+            for field in SHAPES:
                 if row[field] is not None:
                     detection[field] = row[field]
             if row["segmentation"] is not None:

@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.columns.record_list import RecordList, integer, shown
+from benchsuite.columns.arrow_arrays import from_values
+from benchsuite.columns.plain_values import integer, shown
+from benchsuite.columns.record_list import RecordList
 
 FIELDS = {
     "negative_category_ids": "neg_category_ids",
@@ -39,7 +41,7 @@ def federated_columns(images: RecordList, order: NDArray[np.int64]) -> dict[str,
     for column, field in FIELDS.items():
         lists = [_ids(images, row, field) for row in range(len(images))]
         if any(ids is not None for ids in lists):
-            columns[column] = pa.array([lists[row] for row in order], pa.list_(pa.int64()))
+            columns[column] = from_values([lists[row] for row in order], pa.list_(pa.int64()))
     return columns
 
 

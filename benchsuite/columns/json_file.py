@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchsuite.errors import DataMissingError, InputError
+from benchsuite.columns.file_bytes import FileBytes
+from benchsuite.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,14 @@ class JsonFile:
             DataMissingError: there is no such file.
             InputError: it cannot be read, or is not JSON (line and column are named).
         """
+        return cls.parsed(FileBytes(path, what=what))
+
+    @classmethod
+    def parsed(cls, file: FileBytes) -> JsonFile:
+        """The content of a file that was read already; raises as ``read`` does."""
+        path = file.path
         try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise DataMissingError(
-                f"the {what} {path} is not there (looked in {path.parent.absolute()})"
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"the {what} cannot be read: {error.strerror or error}", file=path
-            ) from error
-        try:
-            content = json.loads(data)
+            content = json.loads(file.text())
         except json.JSONDecodeError as error:
             raise _not_json(path, error) from error
         except UnicodeDecodeError as error:
@@ -57,7 +53,7 @@ class JsonFile:
         except ValueError as error:
             # Python refuses to convert integers of thousands of digits.
             raise InputError(f"not readable as JSON: {error}", file=path) from error
-        return cls(path, content, hashlib.sha256(data).hexdigest())
+        return cls(path, content, file.sha256)
 
     def object(self) -> Mapping[str, Any]:
         """The content, which must be a JSON object."""

@@ -7,21 +7,28 @@ them into compressed RLE, which costs far more than reading them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.columns.record_list import RecordList, integer, number_list, shown
-from benchsuite_kernels.columns import rle
+from benchsuite.columns.encoded_masks import EncodedMasks, interleaved
+from benchsuite.columns.record_checks import RecordNames
+from benchsuite.columns.segmentation_shapes import Shapes, shapes_of_values
+from benchsuite_kernels.columns import rle_batch
+from benchsuite_kernels.columns.coco_json import COUNTS, NONE, POLYGONS, RUNS
+from benchsuite_kernels.columns.rle_batch import MaskError
+from benchsuite_kernels.threads import evaluation_threads
 
 MAX_COORDINATE = 1e5
-"""Largest absolute polygon coordinate that is taken, in pixels: rasterising costs memory in
-proportion to a polygon's circumference, and COCO's own largest area is the square of this."""
+"""Largest absolute polygon coordinate that is taken, in pixels: COCO's own largest area is the
+square of this."""
 
-_POLYGONS = pa.list_(pa.list_(pa.float64()))
+_MOST_PIXELS = 2**34
+"""Of an image that masks are made for."""
 
 
 class SegmentationColumn:
@@ -31,40 +38,26 @@ class SegmentationColumn:
     alone has no need of it.
 
     Args:
-        records: the records whose ``segmentation`` fields are read.
+        shapes: the segmentations.
+        names: how messages name the records.
 
     Attributes:
         present: (N,) bool, whether a record has a segmentation.
     """
 
-    def __init__(self, records: RecordList) -> None:
-        values = records.values("segmentation")
-        self._names = records.names
-        self._rle: dict[int, tuple[Any, Any]] = {}
-        self._malformed: dict[int, str] = {}
-        self.present = np.array([value is not None for value in values], np.bool_)
-        for row, value in enumerate(values):
-            if isinstance(value, (list, tuple, np.ndarray)):
-                continue
-            if isinstance(value, Mapping):
-                self._rle[row] = (value.get("size"), value.get("counts"))
-            elif value is not None:
-                self._malformed[row] = f"is {shown(value)}, neither polygons nor RLE"
-            values[row] = None
-        try:
-            self._polygons: Any = pa.array(values, _POLYGONS)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            for row, value in enumerate(values):
-                try:
-                    if value is not None:
-                        values[row] = [number_list(polygon) for polygon in value]
-                except ValueError as error:
-                    values[row], self._malformed[row] = None, f"has a polygon that {error}"
-            self._polygons = pa.array(values, _POLYGONS)
+    def __init__(self, shapes: Shapes, names: RecordNames) -> None:
+        self._shapes, self._names = shapes, names
+        self.present = shapes.shape != NONE
+        self.present[list(shapes.malformed)] = True
+
+    @classmethod
+    def of_values(cls, values: Sequence[Any], names: RecordNames) -> SegmentationColumn:
+        """Segmentations as ``json`` makes them, ``None`` where a record has none."""
+        return cls(shapes_of_values(values), names)
 
     def encode(
-        self, sizes: NDArray[np.int64], rows: Iterable[int] | None = None
-    ) -> list[bytes | None]:
+        self, sizes: NDArray[np.int64], rows: NDArray[np.integer[Any]] | None = None
+    ) -> EncodedMasks:
         """COCO's compressed counts of the masks.
 
         Args:
@@ -72,80 +65,105 @@ class SegmentationColumn:
             rows: which records; ``None``: all.
 
         Returns:
-            One a row; ``None`` where there is no segmentation.
+            The masks of all N records, those of other rows missing.
 
         Raises:
-            InputError: a segmentation is malformed or of another size than its image.
+            InputError: a segmentation is malformed or of another size than its image; the first is
+                named.
         """
-        points = _PolygonPoints(self._polygons)
-        encoded: list[bytes | None] = []
-        for row in range(len(self._polygons)) if rows is None else rows:
-            height, width = int(sizes[row, 0]), int(sizes[row, 1])
+        kept = np.ones(len(self.present), np.bool_)
+        if rows is not None:
+            kept = np.zeros(len(self.present), np.bool_)
+            kept[rows] = True
+        shapes = self._shapes.take(kept)
+        problems = list(_problems(shapes, sizes))
+        parts = []
+        for part in (_of_counts, _of_runs, _of_polygons):
             try:
-                if row in self._malformed:
-                    raise ValueError(self._malformed[row])
-                if row in self._rle:
-                    encoded.append(compressed_counts(*self._rle[row], height, width))
-                elif polygons := points[row]:
-                    encoded.append(_rasterised(polygons, height, width))
-                else:
-                    encoded.append(None)
-            except ValueError as error:
-                raise self._names.error(row, f"the field 'segmentation' {error}") from None
-        return encoded
+                parts.append(part(shapes, sizes))
+            except _Malformed as error:
+                problems.append((error.row, f"is malformed: {error}"))
+        if problems:
+            # Of one record's problems the first found counts.
+            row, problem = min(problems, key=itemgetter(0))
+            raise self._names.error(row, f"the field 'segmentation' {problem}")
+        counts, offsets = interleaved(parts, len(self.present))
+        return EncodedMasks(counts, offsets, shapes.shape != NONE)
 
 
-def compressed_counts(size: Any, counts: Any, height: int, width: int) -> bytes:
-    """Compressed counts of an RLE object's two fields, checked against the image's size.
+# --- encoding ---------------------------------------------------------------------------------
 
-    Raises:
-        ValueError: they are malformed or of another size; the message goes on from the field's
-            name.
+_Part = tuple[NDArray[np.intp], NDArray[np.uint8], NDArray[np.int64]]
+
+
+class _Malformed(Exception):
+    """A mask is malformed.
+
+    Attributes:
+        row: whose.
     """
-    if not isinstance(size, (list, tuple)) or len(size) != 2:
-        raise ValueError(f"has a size that is {shown(size)}, not [height, width]")
-    try:
-        size = [integer(side) for side in size]
-    except ValueError as error:
-        raise ValueError(f"has a size that {error}") from None
-    if size != [height, width]:
-        raise ValueError(
-            f"has the size {size} (height, width), but its image has {[height, width]}"
+
+    def __init__(self, problem: str, row: int) -> None:
+        super().__init__(problem)
+        self.row = row
+
+
+def _problems(shapes: Shapes, sizes: NDArray[np.int64]) -> Iterator[tuple[int, str]]:
+    """What can be said without looking into the masks: record and problem."""
+    yield from shapes.malformed.items()
+    rle = (shapes.shape == COUNTS) | (shapes.shape == RUNS)
+    for row in np.flatnonzero(rle & (shapes.size != sizes).any(axis=1))[:1].tolist():
+        stated, needed = shapes.size[row].tolist(), sizes[row].tolist()
+        yield row, f"has the size {stated} (height, width), but its image has {needed}"
+    yield from shapes.malformed_counts.items()
+    far = np.flatnonzero(~(np.abs(shapes.points) <= MAX_COORDINATE) & ~np.isnan(shapes.points))
+    if len(far):
+        polygon = np.searchsorted(np.cumsum(shapes.polygons.items), far[0], side="right")
+        row = int(np.searchsorted(np.cumsum(shapes.polygons.lengths), polygon, side="right"))
+        yield row, f"has a polygon with a coordinate beyond {MAX_COORDINATE:.0f} pixels"
+
+
+def _of_counts(shapes: Shapes, sizes: NDArray[np.int64]) -> _Part:
+    rows = np.flatnonzero(shapes.shape == COUNTS)
+    offsets = np.append(shapes.offsets[rows], shapes.offsets[-1])
+    with _naming(rows, sizes):
+        rle_batch.validate(shapes.counts, offsets, sizes[rows], threads=evaluation_threads())
+    return rows, shapes.counts, offsets
+
+
+def _of_runs(shapes: Shapes, sizes: NDArray[np.int64]) -> _Part:
+    rows = np.flatnonzero(shapes.shape == RUNS)
+    lengths = shapes.runs.lengths[rows]
+    with _naming(rows, sizes):
+        made = rle_batch.from_runs(
+            shapes.runs.items, lengths, sizes[rows], threads=evaluation_threads()
         )
+    return rows, *made
+
+
+def _of_polygons(shapes: Shapes, sizes: NDArray[np.int64]) -> _Part:
+    rows = np.flatnonzero(shapes.shape == POLYGONS)
+    with _naming(rows, sizes):
+        made = rle_batch.from_polygons(
+            shapes.points,
+            shapes.polygons.items,
+            shapes.polygons.lengths[rows],
+            sizes[rows],
+            threads=evaluation_threads(),
+        )
+    return rows, *made
+
+
+@contextmanager
+def _naming(rows: NDArray[np.intp], sizes: NDArray[np.int64]) -> Iterator[None]:
+    """The masks of these rows are made: an error of one says which record's it is."""
+    height, width = sizes[rows].T
+    huge = np.flatnonzero(height > _MOST_PIXELS // np.maximum(width, 1))
+    if len(huge):
+        row = int(rows[huge[0]])
+        size = " x ".join(map(str, sizes[row].tolist()))
+        raise _Malformed(f"an image of {size} pixels cannot be", row)
     try:
-        if isinstance(counts, list):
-            return rle.from_runs([integer(run) for run in counts], (height, width))
-        if isinstance(counts, str):
-            counts = counts.encode("ascii")
-        if not isinstance(counts, bytes):
-            raise ValueError(f"counts are {shown(counts)}, neither string nor list")
-        rle.validate(counts, (height, width))
-    except ValueError as error:
-        raise ValueError(f"is malformed: {error}") from None
-    return counts
-
-
-class _PolygonPoints:
-    """Rows of a polygon column as lists of float64 arrays."""
-
-    def __init__(self, polygons: Any) -> None:
-        self._outer = polygons.offsets.to_numpy()
-        self._inner = polygons.values.offsets.to_numpy()
-        self._points = polygons.values.values.to_numpy(zero_copy_only=False)
-
-    def __getitem__(self, row: int) -> list[NDArray[np.float64]]:
-        first, last = self._outer[row], self._outer[row + 1]
-        return [
-            self._points[self._inner[place] : self._inner[place + 1]]
-            for place in range(first, last)
-        ]
-
-
-def _rasterised(polygons: list[NDArray[np.float64]], height: int, width: int) -> bytes:
-    for polygon in polygons:
-        if (np.abs(polygon) > MAX_COORDINATE).any():
-            raise ValueError(f"has a polygon with a coordinate beyond {MAX_COORDINATE:.0f} pixels")
-    try:
-        return rle.from_polygons([polygon.tolist() for polygon in polygons], (height, width))
-    except ValueError as error:
-        raise ValueError(f"is malformed: {error}") from None
+        yield
+    except MaskError as error:
+        raise _Malformed(str(error), int(rows[error.row])) from None

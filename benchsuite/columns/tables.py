@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchsuite.columns.arrow_arrays import from_numpy, from_values
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import RLE_TYPE
 
@@ -24,26 +25,33 @@ def filled_table(columns: Mapping[str, Any], schema: pa.Schema, rows: int) -> pa
 
 def image_columns(records: Sequence[ImageRecord]) -> dict[str, pa.Array[Any]]:
     """The columns that ``TRUTH_IMAGES`` and ``PREDICTION_IMAGES`` share."""
+
+    def sides(values: list[int]) -> pa.Array[Any]:
+        return from_numpy(np.array(values, np.int32))
+
     return {
-        "image_id": pa.array([record.id for record in records], pa.int64()),
-        "file_name": pa.array([record.file_name for record in records], pa.string()),
-        "width": pa.array([record.width for record in records], pa.int32()),
-        "height": pa.array([record.height for record in records], pa.int32()),
+        "image_id": from_numpy(np.array([record.id for record in records], np.int64)),
+        "file_name": from_values([record.file_name for record in records], pa.string()),
+        "width": sides([record.width for record in records]),
+        "height": sides([record.height for record in records]),
     }
+
+
+def image_sizes(records: Sequence[ImageRecord]) -> NDArray[np.int64]:
+    """(N, 2) height and width of each image, in pixels."""
+    sizes = [(record.height, record.width) for record in records]
+    return np.array(sizes, np.int64).reshape(-1, 2)
 
 
 def box_array(boxes: NDArray[np.float64], present: NDArray[np.bool_]) -> pa.Array[Any]:
     """``schemas.BBOX`` of (N, 4) boxes, null where they are not present."""
-    flat = pa.array(boxes.ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, 4, mask=pa.array(~present))
+    return from_numpy(np.ascontiguousarray(boxes, np.float64), present)
 
 
 def rle_array(counts: Sequence[bytes | None], sizes: NDArray[np.int64]) -> pa.Array[Any]:
     """``schemas.RLE_TYPE`` of counts (null where ``None``) and (N, 2) heights and widths."""
     missing = np.array([value is None for value in counts], np.bool_)
-    flat_sizes = pa.array(sizes.astype(np.int32).ravel())
+    size = from_numpy(np.ascontiguousarray(sizes, np.int32).reshape(-1, 2))
     return pa.StructArray.from_arrays(
-        [pa.FixedSizeListArray.from_arrays(flat_sizes, 2), pa.array(counts, pa.binary())],
-        fields=list(RLE_TYPE),
-        mask=pa.array(missing),
+        [size, from_values(counts, pa.binary())], fields=list(RLE_TYPE), mask=from_numpy(missing)
     )

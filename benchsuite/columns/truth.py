@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchsuite.columns.arrow_arrays import from_numpy
 from benchsuite.columns.federated_annotation import federated_columns, frequencies
-from benchsuite.columns.keypoint_column import KeypointColumn
+from benchsuite.columns.record_checks import CheckedRecords
 from benchsuite.columns.record_list import RecordList
-from benchsuite.columns.segmentation_column import SegmentationColumn
-from benchsuite.columns.tables import box_array, filled_table, image_columns, rle_array
+from benchsuite.columns.tables import box_array, filled_table, image_columns, image_sizes
 from benchsuite.protocols import Truth
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category, KeypointLayout
-from benchsuite_kernels.columns import rle
 
 
 def build_truth(
@@ -76,7 +74,7 @@ class TruthColumns:
     def __init__(
         self,
         images: Sequence[ImageRecord | Mapping[str, Any]],
-        annotations: Sequence[Mapping[str, Any]],
+        annotations: Sequence[Mapping[str, Any]] | CheckedRecords,
         categories: Sequence[Category | Mapping[str, Any]],
         *,
         source: str = "",
@@ -89,7 +87,9 @@ class TruthColumns:
         self._federated = federated_columns(image_list, order)
         self.categories = read_categories(categories, source or None)
 
-        records = RecordList(annotations, name="annotations", file=source or None)
+        records = annotations
+        if not isinstance(records, CheckedRecords):
+            records = RecordList(records, name="annotations", file=source or None)
         self._names = records.names
         self._ids = _annotation_ids(records)
         self._image_ids = records.integers("image_id")
@@ -98,8 +98,7 @@ class TruthColumns:
         self._areas, self._has_area = records.numbers("area")
         self._iscrowd = records.flags("iscrowd", default=False)
         self._difficult = records.flags("ignore", default=False)
-        self._segmentations = SegmentationColumn(records)
-        self._keypoints = KeypointColumn(records)
+        self._segmentations, self._keypoints = records.segmentations(), records.keypoints()
         self._visible = records.integers("num_keypoints", default=-1)
         self.keypoint_count = self._keypoints.count
         image_ids = [record.id for record in self.image_records]
@@ -123,11 +122,8 @@ class TruthColumns:
             else ("bbox", self._has_box)
         )
         if task is not None and not present.all():
-            raise self._names.error(
-                present.argmin(), f"the field {field!r} is missing, which {task} is scored by"
-            )
-        sizes = np.array([(record.height, record.width) for record in self.image_records])
-        sizes = sizes.reshape(-1, 2)[self._image_rows]
+            raise self._names.missing(present, field, f", which {task} is scored by")
+        sizes = image_sizes(self.image_records)[self._image_rows]
         masks = None
         if task in (None, "segm") and self.has_segmentations:
             masks = self._segmentations.encode(sizes)
@@ -135,15 +131,15 @@ class TruthColumns:
         if task in (None, "keypoints") and self.keypoint_count:
             points = self._keypoints.checked(None if keypoints is None else len(keypoints.names))
         columns = {
-            "annotation_id": pa.array(self._ids),
-            "image_id": pa.array(self._image_ids),
-            "category_id": pa.array(self._category_ids),
+            "annotation_id": from_numpy(self._ids),
+            "image_id": from_numpy(self._image_ids),
+            "category_id": from_numpy(self._category_ids),
             "bbox": box_array(self._boxes, self._has_box),
-            "area": pa.array(self._filled_areas(task, sizes)),
-            "iscrowd": pa.array(self._iscrowd),
-            "segmentation": None if masks is None else rle_array(masks, sizes),
+            "area": from_numpy(self._filled_areas(task, sizes)),
+            "iscrowd": from_numpy(self._iscrowd),
+            "segmentation": None if masks is None else masks.column(sizes),
             "keypoints": points,
-            "difficult": pa.array(self._difficult) if self._difficult.any() else None,
+            "difficult": from_numpy(self._difficult) if self._difficult.any() else None,
             "num_keypoints": None if points is None else self._keypoints.visible(self._visible),
         }
         return Truth(
@@ -165,10 +161,7 @@ class TruthColumns:
             return self._areas
         areas = np.where(self._has_area, self._areas, self._boxes[:, 2] * self._boxes[:, 3])
         masked = missing[self._segmentations.present[missing]]
-        areas[masked] = [
-            0 if counts is None else rle.area(counts)
-            for counts in self._segmentations.encode(sizes, masked)
-        ]
+        areas[masked] = self._segmentations.encode(sizes, masked).areas()[masked]
         unknown = missing[~self._segmentations.present[missing]]
         if task in (None, "keypoints"):
             scored = unknown[self._keypoints.present[unknown]]
@@ -183,8 +176,8 @@ class TruthColumns:
         return areas
 
 
-def _annotation_ids(records: RecordList) -> NDArray[np.int64]:
-    if len(records) and all(identity is None for identity in records.names.ids):
+def _annotation_ids(records: CheckedRecords) -> NDArray[np.int64]:
+    if len(records) and not records.has("id").any():
         return np.arange(1, len(records) + 1)
     return records.unique_ids()
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchsuite.columns.json_file import JsonFile
-from benchsuite.columns.truth import TruthColumns
+from benchsuite.columns.annotation_file import AnnotationFile
 from benchsuite.errors import InputError, UsageError
 from benchsuite.protocols import Dataset, DatasetRequest, Truth
 from benchsuite.records import Image, ImageRecord
@@ -65,15 +64,9 @@ class CocoFormatDataset:
         named_by: str = "file_name",
         panoptic: Path | None = None,
     ) -> None:
-        file = JsonFile.read(annotations, what="annotation file")
+        file = AnnotationFile(annotations)
         listed = file.list_field("categories") if categories is None else categories
-        self._columns = TruthColumns(
-            file.list_field("images"),
-            file.list_field("annotations"),
-            listed,
-            source=str(annotations),
-            named_by=named_by,
-        )
+        self._columns = file.truth(categories, named_by=named_by)
         self._file = annotations
         self._sha256 = file.sha256
         self._layout, self._sigmas = keypoints, tuple(sigmas)

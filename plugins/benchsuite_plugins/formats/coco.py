@@ -12,11 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from benchsuite.columns.annotation_file import AnnotationFile
 from benchsuite.columns.arrow_arrays import to_numpy
 from benchsuite.columns.coco_results import FIELDS, read_coco_results, write_coco_results
-from benchsuite.columns.json_file import JsonFile
-from benchsuite.columns.truth import TruthColumns
-from benchsuite.errors import InputError
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.datasets.keypoint_categories import keypoint_layout
@@ -51,18 +49,9 @@ def read_truth(request: TruthRequest) -> Truth:
         DataMissingError: there is no such file.
         InputError: it is malformed; names the record.
     """
-    file = JsonFile.read(request.path, what="annotation file")
-    if isinstance(file.content, list):
-        raise InputError(
-            "holds a JSON array: it seems to hold predictions, not truth", file=request.path
-        )
+    file = AnnotationFile(request.path)
     categories: Any = request.categories or file.list_field("categories")
-    columns = TruthColumns(
-        file.list_field("images"),
-        file.list_field("annotations"),
-        categories,
-        source=str(request.path),
-    )
+    columns = file.truth(categories)
     layout = request.keypoints
     if layout is None and columns.keypoint_count and not request.categories:
         layout = keypoint_layout(categories, columns.keypoint_count, (), file=request.path)
