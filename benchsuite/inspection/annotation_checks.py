@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchsuite.predictions.label_maps import decode_panoptic
+from benchsuite_kernels.columns.label_maps import Form, MapError, decode
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,24 +92,51 @@ def keypoints(truth: Truth) -> Iterator[Finding]:
             )
 
 
+def semantic(truth: Truth) -> Iterator[Finding]:
+    """Maps that are missing, cannot be read, or are of a wrong size."""
+    for row in _map_rows(truth, "semantic"):
+        _, problems = _read_map(row, "semantic", "grey")
+        yield from problems
+
+
 def panoptic(truth: Truth) -> Iterator[Finding]:
     """Maps that are missing, of a wrong size, or at odds with their segment list."""
-    columns = ("image_id", "width", "height", "panoptic_png", "segments")
-    for batch in truth.images.select(columns).to_batches(max_chunksize=64):
-        for row in batch.to_pylist():
-            record = f"image id {row['image_id']}"
-            if row["panoptic_png"] is None:
-                yield Finding(record, "has no panoptic map")
-                continue
-            segments = decode_panoptic(row["panoptic_png"])
-            if segments.shape != (row["height"], row["width"]):
-                yield Finding(record, f"its panoptic map is of size {list(segments.shape)}")
-            drawn = set(np.unique(segments).tolist()) - {0}
-            listed = {segment["id"] for segment in row["segments"] or ()}
-            if undrawn := sorted(listed - drawn):
-                yield Finding(record, f"its panoptic map shows no pixel of segments {undrawn}")
-            if unlisted := sorted(drawn - listed):
-                yield Finding(record, f"its panoptic map shows segments not listed: {unlisted}")
+    for row in _map_rows(truth, "panoptic", "segments"):
+        numbers, problems = _read_map(row, "panoptic", "colour")
+        yield from problems
+        if numbers is None:
+            continue
+        record = f"image id {row['image_id']}"
+        drawn = set(np.unique(numbers).tolist()) - {0}
+        listed = {segment["id"] for segment in row["segments"] or ()}
+        if undrawn := sorted(listed - drawn):
+            yield Finding(record, f"its panoptic map shows no pixel of segments {undrawn}")
+        if unlisted := sorted(drawn - listed):
+            yield Finding(record, f"its panoptic map shows segments not listed: {unlisted}")
+
+
+def _map_rows(truth: Truth, kind: str, *columns: str) -> Iterator[dict[str, Any]]:
+    names = ["image_id", "width", "height", f"{kind}_png", f"{kind}_path", *columns]
+    for batch in truth.images.select(names).to_batches(max_chunksize=64):
+        yield from batch.to_pylist()
+
+
+def _read_map(
+    row: dict[str, Any], kind: str, form: Form
+) -> tuple[NDArray[Any] | None, list[Finding]]:
+    """A map, ``None`` where there is none to be read, and what is wrong with it."""
+    record = f"image id {row['image_id']}"
+    png, path = row[f"{kind}_png"], row[f"{kind}_path"]
+    source = path if png is None else png
+    if source is None:
+        return None, [Finding(record, f"has no {kind} map")]
+    try:
+        numbers = decode(source, form)
+    except MapError as error:
+        return None, [Finding(record, f"its {kind} map {error.problem}")]
+    if numbers.shape != (row["height"], row["width"]):
+        return numbers, [Finding(record, f"its {kind} map is of size {list(numbers.shape)}")]
+    return numbers, []
 
 
 def _ids(truth: Truth) -> list[int]:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchsuite.errors import BenchsuiteError, DataMissingError, InputError
-from benchsuite.inspection.annotation_checks import Finding, boxes, keypoints, masks, panoptic
+from benchsuite.inspection.annotation_checks import (
+    Finding,
+    boxes,
+    keypoints,
+    masks,
+    panoptic,
+    semantic,
+)
 from benchsuite.progress import progress
 from benchsuite.protocols import PublishedDataset
 from benchsuite.resolve import OpenedDataset, find_dataset, open_dataset
@@ -154,7 +161,13 @@ def _annotation_findings(dataset: Dataset, found: Verification) -> Iterator[Find
             yield Finding(f"image id {record.id}", "has no file name")
     for name in _twice(names):
         yield Finding(f"file name {name!r}", "is that of several images")
-    checks = {"bbox": boxes, "segm": masks, "keypoints": keypoints, "panoptic": panoptic}
+    checks = {
+        "bbox": boxes,
+        "segm": masks,
+        "keypoints": keypoints,
+        "semantic": semantic,
+        "panoptic": panoptic,
+    }
     for task, check in checks.items():
         if task not in dataset.tasks:
             continue

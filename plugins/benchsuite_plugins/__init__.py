@@ -273,7 +273,7 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             name="cityscapes",
             tasks=("bbox", "segm", "semantic", "panoptic"),
             factory="benchsuite_plugins.datasets.cityscapes.dataset:open_cityscapes",
-            metrics=("coco_bbox", "cityscapes_instances", "cityscapes_pixels"),
+            metrics=("coco_bbox", "cityscapes_instances", "cityscapes_pixels", "panoptic_quality"),
             splits=("val", "train", "test"),
             summary="Cityscapes, fine annotations: instances, semantic and panoptic maps",
             licence="Cityscapes (non-commercial)",

@@ -13,7 +13,13 @@ import pyarrow as pa
 import pytest
 
 from benchsuite.errors import DataMissingError
-from benchsuite.inspection.annotation_checks import boxes, keypoints, masks, panoptic
+from benchsuite.inspection.annotation_checks import (
+    boxes,
+    keypoints,
+    masks,
+    panoptic,
+    semantic,
+)
 from benchsuite.inspection.verification import CHANGED, PUBLISHED, verify_argument, verify_dataset
 from benchsuite.protocols import Truth
 from benchsuite.resolve import open_dataset
@@ -110,6 +116,23 @@ def test_panoptic_maps() -> None:
         ("image id 7", "its panoptic map shows no pixel of segments [6]"),
         ("image id 7", "its panoptic map shows segments not listed: [5]"),
     ]
+
+
+def test_maps_in_files(tmp_path: Path) -> None:
+    file = tmp_path / "map.png"
+    segments = [{"id": 5, "category_id": 1, "isthing": True}]
+    in_file = truth([], panoptic_path=str(file), semantic_path=str(file), segments=segments)
+    cannot = "cannot be read: No such file or directory"
+    assert said(panoptic(in_file)) == [("image id 7", f"its panoptic map {cannot}")]
+    assert said(semantic(in_file)) == [("image id 7", f"its semantic map {cannot}")]
+    file.write_bytes(panoptic_png([5]))
+    assert said(panoptic(in_file)) == []
+    assert "in colour" in said(semantic(in_file))[0][1]
+    PIL.Image.fromarray(np.zeros((10, 20), np.uint8)).save(file)
+    assert said(semantic(in_file)) == []
+    PIL.Image.fromarray(np.zeros((9, 20), np.uint8)).save(file)
+    assert said(semantic(in_file)) == [("image id 7", "its semantic map is of size [9, 20]")]
+    assert said(semantic(truth([]))) == [("image id 7", "has no semantic map")]
 
 
 @pytest.fixture

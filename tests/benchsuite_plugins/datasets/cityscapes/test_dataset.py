@@ -197,3 +197,20 @@ def test_it_can_be_verified(
     assert (found.n_images, found.n_annotations, found.n_checked) == (1, 7, 1)
     problems = [finding.problem for finding in found.problems]
     assert problems == ["lists 1 images, published were 500"]
+
+
+def test_panoptic_maps_are_verified(
+    write_cityscapes: Writer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cityscapesscripts.preparation.createPanopticImgs import convert2panoptic
+
+    root = write_cityscapes({FRAME: scene()})
+    fine = root / "cityscapes" / "gtFine"
+    convert2panoptic(str(fine), setNames=["val"])
+    capsys.readouterr()
+    monkeypatch.setenv("BENCHSUITE_DATASETS", str(root))
+    count = "lists 1 images, published were 500"
+    assert [finding.problem for finding in verify_argument("cityscapes").problems] == [count]
+    (fine / "cityscapes_panoptic_val" / f"{FRAME}_gtFine_panoptic.png").unlink()
+    problems = [finding.problem for finding in verify_argument("cityscapes").problems]
+    assert problems == [count, "its panoptic map cannot be read: No such file or directory"]
