@@ -24,6 +24,7 @@ from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRe
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
 from benchsuite_kernels.columns.rotated_boxes import smallest_boxes
+from benchsuite_plugins.formats.class_names import CLASS_FILE, listed_categories, numbered
 from benchsuite_plugins.formats.image_files import by_stem, find_images, image_sizes
 from benchsuite_plugins.formats.image_names import ImageNames, image_ids
 from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
@@ -68,7 +69,7 @@ def recognises(path: Path) -> bool:
         return False
     if (path / LABELS).is_dir() or any(DETECTIONS.fullmatch(f.name) for f in path.glob("Task1_*")):
         return True
-    first = next(path.glob("*.txt"), None)
+    first = next((file for file in path.glob("*.txt") if file.name != CLASS_FILE), None)
     if first is None:
         return False
     with first.open("rb") as file:
@@ -90,8 +91,9 @@ def _is_number(text: str) -> bool:
 def read_truth(request: TruthRequest) -> Truth:
     """Truth of a folder of label files.
 
-    Where no categories are given, they are those of the first version of DOTA that has all that
-    occur, else those that occur, by name, with ids from 1. Sizes are those of the images, which are
+    Where no categories are given, they are those of ``classes.txt``, if it is there, else those of
+    the first version of DOTA that has all that occur, else those that occur, by name, with ids from
+    1. Sizes are those of the images, which are
     looked for in ``images``; where they are not there, sizes are 0: what is scored needs none.
 
     Raises:
@@ -101,7 +103,7 @@ def read_truth(request: TruthRequest) -> Truth:
     folder = request.path / LABELS if (request.path / LABELS).is_dir() else request.path
     if request.split is not None:
         folder = _split_folder(request.path, request.split)
-    files = sorted(folder.glob("*.txt"))
+    files = [file for file in sorted(folder.glob("*.txt")) if file.name != CLASS_FILE]
     if not files:
         raise DataMissingError(f"there are no DOTA labels (*.txt) in {folder}")
     objects: list[list[Object]] = []
@@ -109,7 +111,9 @@ def read_truth(request: TruthRequest) -> Truth:
         for file in files:
             objects.append(read_labels(file))
             shown.advance(1)
-    categories = request.categories or _categories(objects)
+    folders = (request.path, folder.parent)
+    listed = next(filter(None, map(listed_categories, folders)), ())
+    categories = request.categories or listed or _categories(objects)
     places = _places(categories)
     image_rows, category_rows, corners, difficult = [], [], [], []
     for row, of_image in enumerate(objects):
@@ -174,7 +178,8 @@ def read_predictions(request: PredictionsRequest) -> Predictions:
 
     Raises:
         DataMissingError: there is no such file at all.
-        InputError: a line is malformed or names an unknown image, or a file an unknown category.
+        InputError: a line is malformed or names an unknown image, or a file an unknown category
+            (unless it is empty).
     """
     found = [
         (file, match["name"])
@@ -188,7 +193,7 @@ def read_predictions(request: PredictionsRequest) -> Predictions:
     image_rows, category_rows, scores, corners = [], [], [], []
     with request.progress("reading detections", len(found)) as shown:
         for file, category in found:
-            if category not in places:
+            if category not in places and any(lines_of(file)):
                 raise InputError(f"the category {category!r} is not in the dataset", file=file)
             for line, text in lines_of(file):
                 name, *fields = text.split()
@@ -243,8 +248,8 @@ def _categories(objects: Sequence[Sequence[Object]]) -> tuple[Category, ...]:
     found = {name for of_image in objects for _, name, _, _ in of_image}
     for count in VERSIONS:
         if found <= set(NAMES[:count]):
-            return tuple(Category(n, name) for n, name in enumerate(NAMES[:count], start=1))
-    return tuple(Category(number, name) for number, name in enumerate(sorted(found), start=1))
+            return numbered(NAMES[:count])
+    return numbered(sorted(found))
 
 
 def _records(names: Sequence[str], request: TruthRequest, folder: Path) -> list[ImageRecord]:

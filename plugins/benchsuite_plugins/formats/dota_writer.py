@@ -13,7 +13,8 @@ from benchsuite.errors import InputError
 from benchsuite.protocols import Predictions, Truth, WriteRequest
 from benchsuite.specs import Category
 from benchsuite_kernels.columns.rotated_boxes import corners, smallest_boxes
-from benchsuite_plugins.formats.dota import LABELS, written_name
+from benchsuite_plugins.formats.class_names import numbered, write_class_names
+from benchsuite_plugins.formats.dota import LABELS, NAMES, VERSIONS, written_name
 from benchsuite_plugins.formats.losses import changed_rows, prediction_losses, truth_losses
 from benchsuite_plugins.formats.written_images import (
     flat_names,
@@ -28,20 +29,21 @@ _KEPT = ("bbox", "rotated_box", "difficult")
 def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
     """Writes ``labelTxt`` with a file for each image; the images themselves are not copied.
 
-    An object without a rotated box is written with the corners of its box. Crowd regions become
+    Categories other than DOTA's are listed in ``classes.txt``, since not all need have objects. An
+    object without a rotated box is written with the corners of its box. Crowd regions become
     difficult objects, which are not to be found either.
 
     Returns:
         What DOTA cannot hold, counted. Objects without either box are left out.
 
     Raises:
-        InputError: two images would share a file.
+        InputError: two images would share a file, or two categories a name.
     """
     instances = truth.instances
     quadrilaterals, written = _quadrilaterals(instances)
     crowd = to_numpy(instances["iscrowd"])
     difficult = crowd | to_numpy(instances["difficult"])
-    labels = {category.id: written_name(category) for category in truth.categories}
+    labels = _labels(truth.categories, truth.source)
     categories = to_numpy(instances["category_id"]).tolist()
     records = image_records(truth.images)
     names = flat_names(records, truth.source)
@@ -56,10 +58,12 @@ def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
             ]
             (folder / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
             shown.advance(1)
+    if truth.categories not in [numbered(NAMES[:count]) for count in VERSIONS]:
+        write_class_names(request.path, truth.categories)
     own = {
         "objects without a box": int((~written).sum()),
         "crowd flags (difficult now)": int(crowd.sum()),
-        **_own_losses(instances, quadrilaterals, truth.categories),
+        "last digits of rotated boxes": _rounded(instances, quadrilaterals),
         "folders of images": folders_lost(records),
     }
     lost = truth_losses(truth, _KEPT, written=written)
@@ -85,15 +89,16 @@ def write_predictions(predictions: Predictions, request: WriteRequest) -> Mappin
         if written[row]:
             text = f"{names[image]} {score!r} {_written(quadrilaterals[row])}\n"
             lines[category].append(text)
+    labels = _labels(request.categories, predictions.source)
     request.path.mkdir()
-    for category in request.categories:
-        if "/" in category.name or "\0" in category.name:
-            raise InputError(f"the category {category.name!r} cannot be in a file's name")
-        file = request.path / f"Task1_{written_name(category)}.txt"
-        file.write_text("".join(lines[category.id]), encoding="utf-8")
+    for number, label in labels.items():
+        if "/" in label or "\0" in label:
+            raise InputError(f"the category {label!r} cannot be in a file's name")
+        file = request.path / f"Task1_{label}.txt"
+        file.write_text("".join(lines[number]), encoding="utf-8")
     own = {
         "detections without a box": int((~written).sum()),
-        **_own_losses(instances, quadrilaterals, request.categories),
+        "last digits of rotated boxes": _rounded(instances, quadrilaterals),
         "folders of images": folders_lost(records),
     }
     lost = prediction_losses(predictions, ("bbox", "rotated_box"))
@@ -115,12 +120,15 @@ def _written(corners_of_one: NDArray[np.float64]) -> str:
     return " ".join(map(repr, corners_of_one.ravel().tolist()))
 
 
-def _own_losses(
-    instances: pa.Table, quadrilaterals: NDArray[np.float64], categories: Sequence[Category]
-) -> dict[str, int]:
+def _labels(categories: Sequence[Category], source: str) -> dict[int, str]:
+    """What each category is called in the files, by id."""
+    labels = {category.id: written_name(category) for category in categories}
+    if len(set(labels.values())) < len(labels):
+        raise InputError("two categories have the same name, if space is a hyphen", file=source)
+    return labels
+
+
+def _rounded(instances: pa.Table, quadrilaterals: NDArray[np.float64]) -> int:
+    """Rotated boxes that are read back with other last digits."""
     rotated, turned = to_numpy(instances["rotated_box"]), is_present(instances["rotated_box"])
-    read = smallest_boxes(quadrilaterals[turned])
-    return {
-        "last digits of rotated boxes": changed_rows(rotated[turned], read),
-        "space in names of categories": sum(written_name(each) != each.name for each in categories),
-    }
+    return changed_rows(rotated[turned], smallest_boxes(quadrilaterals[turned]))

@@ -63,22 +63,3 @@ def line_error(path: Path, line: int, problem: str, remedy: str | None = None) -
 def shortened(text: str) -> str:
     """A text as messages show it."""
     return repr(text) if len(text) <= 60 else f"{text[:57]!r}..."
-
-
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """One name a line, in order.
-
-    Raises:
-        DataMissingError: there is no such file.
-        InputError: it holds no name, or one twice.
-    """
-    places: dict[str, int] = {}
-    for line, name in lines_of(path):
-        if name in places:
-            raise line_error(
-                path, line, f"the name {shortened(name)} is that of line {places[name]}"
-            )
-        places[name] = line
-    if not places:
-        raise InputError("holds no class name", file=path)
-    return tuple(places)

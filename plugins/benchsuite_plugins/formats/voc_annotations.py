@@ -21,6 +21,7 @@ from benchsuite.errors import DataMissingError, InputError
 from benchsuite.protocols import Truth, TruthRequest
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
+from benchsuite_plugins.formats.class_names import listed_categories, numbered
 from benchsuite_plugins.formats.image_files import by_stem, find_images, image_sizes
 from benchsuite_plugins.formats.image_names import image_ids
 from benchsuite_plugins.formats.label_tables import truth_of
@@ -71,8 +72,9 @@ class VocAnnotation:
 def read_truth(request: TruthRequest) -> Truth:
     """Truth of a folder of annotations.
 
-    Where no categories are given, they are VOC's twenty if the objects are of no others, else the
-    names that occur, by name, with ids from 1. See ``image_names.image_ids`` for ids of images.
+    Where no categories are given, they are those of ``classes.txt``, if it is there, else VOC's
+    twenty if the objects are of no others, else the names that occur, by name, with ids from 1.
+    See ``image_names.image_ids`` for ids of images.
 
     Raises:
         DataMissingError: an annotation file is not there, or an image that a size is read from.
@@ -86,7 +88,9 @@ def read_truth(request: TruthRequest) -> Truth:
         for name in names:
             annotations.append(read_annotation(folder.annotations / f"{name}.xml"))
             shown.advance(1)
-    categories = request.categories or _categories(annotations)
+    folders = (request.path, folder.annotations.parent)
+    listed = next(filter(None, map(listed_categories, folders)), ())
+    categories = request.categories or listed or _categories(annotations)
     places = {category.name: place for place, category in enumerate(categories)}
     image_rows, category_rows, boxes, difficult = [], [], [], []
     for row, annotation in enumerate(annotations):
@@ -183,7 +187,7 @@ def _categories(annotations: Sequence[VocAnnotation]) -> tuple[Category, ...]:
     found = {each.name for annotation in annotations for each in annotation.objects}
     if found <= {category.name for category in CATEGORIES}:
         return CATEGORIES
-    return tuple(Category(number, name) for number, name in enumerate(sorted(found), start=1))
+    return numbered(sorted(found))
 
 
 def _records(

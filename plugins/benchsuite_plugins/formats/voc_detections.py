@@ -40,7 +40,8 @@ def read_predictions(request: PredictionsRequest) -> Predictions:
     Raises:
         DataMissingError: there is no such file at all.
         UsageError: there are files of several splits or competitions.
-        InputError: a line is malformed or names an unknown image, or a file an unknown category.
+        InputError: a line is malformed or names an unknown image, or a file an unknown category
+            (unless it is empty).
     """
     files = _files(request.path, request.categories)
     names = ImageNames(request.images)
@@ -91,6 +92,8 @@ def _files(folder: Path, categories: Sequence[Category]) -> list[tuple[int, Path
         fitting = [
             place for place, each in enumerate(categories) if file.stem.endswith(f"_{each.name}")
         ]
+        if not fitting and not any(lines_of(file)):
+            continue
         if not fitting:
             raise InputError("its name ends with no category of the dataset", file=file)
         # Both the split and a category may hold underscores.

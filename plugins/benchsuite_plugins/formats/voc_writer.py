@@ -15,8 +15,10 @@ from benchsuite.columns.arrow_arrays import is_present, to_numpy
 from benchsuite.errors import InputError
 from benchsuite.protocols import Truth, WriteRequest
 from benchsuite.records import ImageRecord
+from benchsuite_plugins.formats.class_names import write_class_names
 from benchsuite_plugins.formats.losses import changed_rows, truth_losses
 from benchsuite_plugins.formats.voc_annotations import CHALLENGE, SIDES
+from benchsuite_plugins.formats.voc_categories import CATEGORIES
 from benchsuite_plugins.formats.voc_folder import ANNOTATIONS
 from benchsuite_plugins.formats.written_images import (
     flat_names,
@@ -35,6 +37,7 @@ _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
     """Writes ``Annotations`` and a list of images; the images themselves are not copied.
 
+    Categories other than VOC's are listed in ``classes.txt``, since not all need have objects.
     Crowd regions become difficult objects, which are not to be found either.
 
     Returns:
@@ -72,6 +75,8 @@ def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
             shown.advance(1)
     listed = "".join(f"{name}\n" for name in names)
     (lists / f"{request.split}.txt").write_text(listed, encoding="utf-8")
+    if truth.categories != CATEGORIES:
+        write_class_names(request.path, truth.categories)
     lost = truth_losses(truth, _KEPT, written=written, images_by_name=False)
     own = {
         "objects without a box": int((~written).sum()),

@@ -12,11 +12,11 @@ from benchsuite.errors import DataMissingError, InputError
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
+from benchsuite_plugins.formats.class_names import CLASS_FILE, numbered
 from benchsuite_plugins.formats.image_files import image_sizes
 from benchsuite_plugins.formats.image_names import ImageNames, image_ids
 from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
 from benchsuite_plugins.formats.yolo_folder import (
-    CLASS_FILE,
     YoloImages,
     find_labelled_images,
     label_files,
@@ -96,7 +96,7 @@ def _categories(found: YoloImages, path: Path) -> tuple[Category, ...]:
             file=path,
             remedy="Give a file of class names, one a line",
         )
-    return tuple(Category(number, name) for number, name in enumerate(found.classes, start=1))
+    return numbered(found.classes)
 
 
 def read_predictions(request: PredictionsRequest) -> Predictions:

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchsuite.errors import DataMissingError, InputError, UsageError, unknown_name
+from benchsuite_plugins.formats.class_names import CLASS_FILE, read_class_names
 from benchsuite_plugins.formats.image_files import by_stem, find_images
-from benchsuite_plugins.formats.text_file import line_error, lines_of, read_class_names
+from benchsuite_plugins.formats.text_file import line_error, lines_of
 from benchsuite_plugins.formats.yolo_data_file import (
     YoloDataFile,
     find_data_file,
     read_data_file,
 )
-
-CLASS_FILE = "classes.txt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def test_there_and_back(truth: Path, tmp_path: Path, capsys: Any) -> None:
     back = tmp_path / "back.json"
     names = tmp_path / "names.txt"
     names.write_text("cat\n")
+    (tmp_path / "voc" / "classes.txt").unlink()
     args = [str(tmp_path / "voc"), str(back), "--from", "voc", "--to", "coco"]
     assert main(["data", "convert", *args, "--names", str(names), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {

@@ -96,6 +96,9 @@ def test_categories_that_are_not_vocs_are_numbered_by_name(folder):
     assert read(folder).categories == (Category(1, "person"), Category(2, "zebra"))
     with pytest.raises(InputError, match=r"000007\.xml, line 5: the category 'zebra' is not known"):
         read(folder, categories=CATEGORIES)
+    (folder / "classes.txt").write_text("zebra\nperson\ngnu\n")
+    listed = (Category(1, "zebra"), Category(2, "person"), Category(3, "gnu"))
+    assert read(folder).categories == read(folder / "Annotations").categories == listed
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,8 @@ def test_what_is_written_is_read_again(boxes, data, make_truth, with_column, tmp
     truth = with_column(make_truth(*boxes), "difficult", flags)
     # Objects are read image by image, and so numbered in another order.
     assert set(write(truth, path)) <= {"annotation ids"}
-    again = read(path, categories=truth.categories)
+    again = read(path)
+    assert again.categories == truth.categories
     columns = ["image_id", "category_id", "bbox", "area", "difficult"]
 
     def rows(table):
@@ -267,6 +271,8 @@ def test_files_of_unknown_categories_and_of_two_splits(tmp_path):
     with pytest.raises(DataMissingError, match="no VOC detection files"):
         detections(tmp_path)
     (tmp_path / "comp4_det_test_unicorn.txt").write_text("")
+    assert detections(tmp_path).instances.num_rows == 0
+    (tmp_path / "comp4_det_test_unicorn.txt").write_text("000007 0.5 1 1 2 2")
     with pytest.raises(InputError, match="unicorn"):
         detections(tmp_path)
     (tmp_path / "comp4_det_test_unicorn.txt").rename(tmp_path / "comp4_det_test_cat.txt")
