@@ -380,6 +380,23 @@ def benchsuite_metrics() -> list[MetricSpec]:
             official="benchsuite_plugins.metrics.panoptic_official:create",
         ),
         MetricSpec(
+            name="semantic_iou",
+            task="semantic",
+            factory="benchsuite_plugins.metrics.semantic_iou:create",
+            primary="mIoU",
+            summary="IoU and accuracy of semantic maps, as Detectron2 computes them",
+            licence="Apache-2.0",
+        ),
+        MetricSpec(
+            name="semantic_boundary",
+            task="semantic",
+            factory="benchsuite_plugins.metrics.semantic_iou:boundary",
+            prefix="semantic-boundary",
+            primary="mIoU",
+            summary="boundary IoU of semantic maps, 2 % of the diagonal wide (Cheng et al., 2021)",
+            licence="Apache-2.0",
+        ),
+        MetricSpec(
             name="cityscapes_instances",
             task="segm",
             factory="benchsuite_plugins.metrics.cityscapes.instances:create",

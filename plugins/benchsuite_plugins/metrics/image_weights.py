@@ -53,3 +53,13 @@ def row_weights(
     ids, values = np.append(weights.images, 0), np.append(weights.weights, 0.0)
     places = np.searchsorted(weights.images, images)
     return np.where(ids[places] == images, values[places], 0.0)
+
+
+def image_columns(images: NDArray[np.int64], image_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) where each row's image is among ``image_ids``, in any order; -1: nowhere."""
+    order = np.argsort(image_ids, kind="stable")
+    ascending = image_ids[order]
+    places = np.searchsorted(ascending, images)
+    named = places < len(order)
+    named[named] = ascending[places[named]] == images[named]
+    return np.where(named, np.append(order, -1)[places], -1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from benchsuite.columns.arrow_arrays import binary_to_numpy, is_present, to_numpy
 from benchsuite.errors import InputError
 from benchsuite.protocols import Predictions, Truth
-from benchsuite_kernels.columns.label_maps import MapError, PairCounts, Source, count_pairs
+from benchsuite_kernels.columns.label_maps import Form, MapError, PairCounts, Source, count_pairs
 from benchsuite_kernels.threads import evaluation_threads
 
 Rows: TypeAlias = NDArray[np.int64]
 
-FORMS = {"semantic": "grey", "panoptic": "colour"}
+FORMS: dict[str, Form] = {"semantic": "grey", "panoptic": "colour"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class MapPairs:
 
     def count(self) -> PairCounts:
         """Pixels of each pair of numbers. Raises ``InputError`` for a map that cannot be used."""
-        try:
+        with self.naming_maps():
             return count_pairs(
                 self.truths.sources,
                 self.predictions.sources,
@@ -107,6 +108,12 @@ class MapPairs:
                 prediction_form=FORMS[self.predictions.kind],
                 threads=evaluation_threads(),
             )
+
+    @contextmanager
+    def naming_maps(self) -> Iterator[None]:
+        """Turns a ``MapError`` into the ``InputError`` that names the map."""
+        try:
+            yield
         except MapError as error:
             raise self.error(error.item, error.side, f"the map {error.problem}") from None
 
@@ -144,7 +151,7 @@ def _side(images: pa.Table, kind: str, rows: Rows, file: str) -> MapSide:
     column = images[f"{kind}_png"]
     in_memory = is_present(column)
     data, offsets = binary_to_numpy(column)
-    view = memoryview(data)
+    view = data.data
     sources: list[Source] = [
         view[offsets[row] : offsets[row + 1]] if in_memory[row] else paths[row]
         for row in rows.tolist()

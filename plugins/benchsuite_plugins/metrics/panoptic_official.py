@@ -90,7 +90,7 @@ def _annotations(images: Any, folder: Path) -> Sequence[dict[str, Any]]:
 
 def _means(found: Any, categories: dict[int, dict[str, Any]]) -> dict[str, float]:
     """Of all categories, things and stuff, where any of them counts: else there is no mean."""
-    means = {}
+    means: dict[str, float] = {}
     for suffix, things in (("", None), ("_th", True), ("_st", False)):
         counted = [
             found[category_id]

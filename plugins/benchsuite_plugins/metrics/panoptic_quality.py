@@ -17,7 +17,7 @@ from benchsuite.columns.arrow_arrays import from_numpy, from_values, is_present,
 from benchsuite.errors import ContractError
 from benchsuite.protocols import Predictions, Scores, Truth
 from benchsuite.schemas import PER_CLASS
-from benchsuite_plugins.metrics.image_weights import row_weights
+from benchsuite_plugins.metrics.image_weights import image_columns, row_weights
 from benchsuite_plugins.metrics.panoptic_match import PanopticHeader, match
 
 _Floats = NDArray[np.float64]
@@ -61,12 +61,9 @@ class PanopticQuality:
     ) -> dict[str, _Floats]:
         """The means for each row of (R, I) weights of the images, to the bit ``accumulate``'s."""
         rows = _Rows.of(matches)
-        order = np.argsort(image_ids, kind="stable")
-        places = np.searchsorted(image_ids[order], rows.images)
-        known = places < len(order)
-        known[known] = image_ids[order][places[known]] == rows.images[known]
-        rows = rows.take(np.flatnonzero(known))
-        return rows.quality(weights, order[places[known]]).means(rows.header)
+        columns = image_columns(rows.images, image_ids)
+        rows, columns = rows.take(np.flatnonzero(columns >= 0)), columns[columns >= 0]
+        return rows.quality(weights, columns).means(rows.header)
 
 
 def create() -> PanopticQuality:
