@@ -110,7 +110,7 @@ def fetch(name: str, splits: tuple[str, ...], root: Path | None, yes: bool) -> N
     if spec.fetch is None:
         raise UsageError(
             f"{name!r} has nothing to fetch: it is made when it is first used, or read from files "
-            "of your own"
+            f"of your own, of which 'benchsuite data info {name}' says more"
         )
     chosen = splits or ((split,) if split else spec.splits[:1])
     for each in chosen:

@@ -131,7 +131,8 @@ class CityscapesDataset:
     @cached_property
     def _images(self) -> ImageFolder:
         if not self._files.images.is_dir():
-            raise missing(f"the image folder {self._files.images.absolute()}", self._folder)
+            problem = f"the image folder {self._files.images.absolute()} is not there"
+            raise missing(problem, self._folder)
         return ImageFolder(self._files.images, annotations=self._files.annotations)
 
     def load(self, record: ImageRecord) -> Image:

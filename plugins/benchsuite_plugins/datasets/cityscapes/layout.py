@@ -68,7 +68,9 @@ class SplitFiles:
         self.annotations = folder / "gtFine" / split
         self.images = folder / "leftImg8bit" / split
         if not self.annotations.is_dir():
-            raise missing(f"the annotation folder {self.annotations.absolute()}", folder)
+            raise missing(
+                f"the annotation folder {self.annotations.absolute()} is not there", folder
+            )
         self._kinds: dict[Frame, set[str]] = {}
         for city in sorted(each for each in self.annotations.iterdir() if each.is_dir()):
             for path in sorted(city.glob("*_gtFine_*.png")):
@@ -77,8 +79,7 @@ class SplitFiles:
         self.frames = tuple(self._kinds)
         if not self.frames:
             raise missing(
-                f"no *_gtFine_*.png is in the city folders of {self.annotations.absolute()}: it",
-                folder,
+                f"the city folders of {self.annotations.absolute()} hold no *_gtFine_*.png", folder
             )
 
     def path(self, frame: Frame, kind: str) -> Path:
@@ -103,17 +104,17 @@ class SplitFiles:
         return self.folder / "gtFine" / f"cityscapes_panoptic_{self.split}.json"
 
 
-def missing(what: str, folder: Path) -> DataMissingError:
+def missing(problem: str, folder: Path) -> DataMissingError:
     """The error for a part of Cityscapes that is not there: where it was looked for, how to get it.
 
     Args:
-        what: what is not there, with its path.
+        problem: what is not there, with its path, in a clause.
         folder: of Cityscapes itself.
     """
     variables = ("BENCHSUITE_DATASETS", "DETECTRON2_DATASETS")
     values = [f"${name} is {os.environ.get(name) or 'not set'}" for name in variables]
     return DataMissingError(
-        f"{what} is not there. Datasets are looked for in {folder.parent.absolute()} "
+        f"{problem}. Datasets are looked for in {folder.parent.absolute()} "
         f"({', '.join(values)}). Cityscapes asks for an account at "
         "https://www.cityscapes-dataset.com: get gtFine_trainvaltest.zip and, for images, "
         "leftImg8bit_trainvaltest.zip there (or with csDownload, which comes with "

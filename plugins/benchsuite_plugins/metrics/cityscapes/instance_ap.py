@@ -152,12 +152,17 @@ def _per_class(values: _Floats) -> pa.Table:
 
 
 def _curves(rows: InstanceRows, weights: _Floats) -> pa.Table:
-    """``schemas.PR_CURVES`` at ``CURVE_OVERLAPS``, by ascending recall, a point a score."""
+    """``schemas.PR_CURVES`` at ``CURVE_OVERLAPS``, by ascending recall, a point a score.
+
+    The number of detections is not limited, which is written as 0. Where nothing was predicted
+    there is one point, of no precision.
+    """
     found = []
     for place, label in enumerate(LABEL_IDS):
         for bit, overlap in enumerate(rows.header.overlaps):
-            curve = rows.curve(place, bit, weights)
-            if round(overlap, 2) not in CURVE_OVERLAPS or curve is None:
+            if round(overlap, 2) not in CURVE_OVERLAPS:
+                continue
+            if (curve := rows.curve(place, bit, weights)) is None:
                 continue
             found.append(
                 {
@@ -165,9 +170,9 @@ def _curves(rows: InstanceRows, weights: _Floats) -> pa.Table:
                     "iou": round(overlap, 2),
                     "area": "all",
                     "max_detections": 0,
-                    "recall": curve.recall[-2::-1].tolist(),
-                    "precision": curve.precision[-2::-1].tolist(),
-                    "score": curve.scores[::-1].tolist(),
+                    "recall": curve.recall[-2::-1].tolist() or [0.0],
+                    "precision": curve.precision[-2::-1].tolist() or [0.0],
+                    "score": curve.scores[::-1].tolist() or [0.0],
                 }
             )
     return from_rows(found, PR_CURVES)

@@ -154,7 +154,7 @@ def test_what_is_missing_is_named(write_cityscapes: Writer, tmp_path: Path) -> N
     with pytest.raises(DataMissingError, match=r"instanceIds\.png is not there.*gtFine_train"):
         open_cityscapes(request(root))
     labels.unlink()
-    with pytest.raises(DataMissingError, match=r"no \*_gtFine_\*\.png"):
+    with pytest.raises(DataMissingError, match=r"hold no \*_gtFine_\*\.png"):
         open_cityscapes(request(root))
 
 
