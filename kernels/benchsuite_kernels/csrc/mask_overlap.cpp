@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "prefetch.hpp"
 #include "rle.hpp"
 
 namespace benchsuite {
@@ -13,48 +14,36 @@ void DecodedMask::decode(std::string_view counts, int64_t image_height, int64_t 
   height = image_height;
   width = image_width;
   area = 0;
-  left = width;
   top = height;
-  right = bottom = 0;
+  bottom = 0;
   regular = true;
-  bounds.clear();
-  // Where the walk is: `position` pixels on, which is column `x`, row `y`.
-  int64_t position = 0, x = 0, y = 0;
+  bounds.resize(runs.size() + 1);
+  size_t count = 0;
+  // Where the walk is: `position` pixels on, in row `y`.
+  int64_t position = 0, y = 0;
   const auto advance = [&](int64_t pixels) {
     position += pixels;
     y += pixels;
-    if (y >= 4 * height) {
-      x += y / height;
-      y %= height;
-    }
-    while (y >= height) {
-      y -= height;
-      ++x;
-    }
+    y -= y >= height ? height : 0;
+    if (y >= height) y %= height;
   };
-  const size_t count = runs.size();
-  for (size_t run = 0; run < count; ++run) {
-    const int64_t length = runs[run];
-    if (length == 0) {
-      regular = regular && (run == 0 || run + 1 == count);
-      continue;
-    }
-    if (run % 2 == 0) {
-      advance(length);
-      continue;
-    }
-    bounds.push_back(position);
-    bounds.push_back(position + length);
-    area += length;
-    const int64_t first_column = x, first_row = y;
-    advance(length - 1);
-    left = std::min(left, first_column);
-    right = std::max(right, x + 1);
+  for (size_t run = 0; run + 1 < runs.size(); run += 2) {
+    const int64_t outside = runs[run], inside = runs[run + 1];
+    regular = regular && (outside > 0 || run == 0) && (inside > 0 || run + 2 == runs.size());
+    if (outside > 0) advance(outside);
+    if (inside == 0) continue;
+    bounds[count++] = position;
+    bounds[count++] = position + inside;
+    area += inside;
     // A run over a column's end reaches the image's bottom, and its top in the next column.
-    top = std::min(top, x == first_column ? first_row : 0);
-    bottom = std::max(bottom, x == first_column ? y + 1 : height);
-    advance(1);
+    const bool over = y + inside > height;
+    top = std::min(top, over ? 0 : y);
+    bottom = std::max(bottom, over ? height : y + inside);
+    advance(inside);
   }
+  bounds.resize(count);
+  left = count ? bounds.front() / height : 0;
+  right = count ? (bounds.back() - 1) / height + 1 : 0;
 }
 
 namespace {
@@ -141,8 +130,17 @@ class MaskGroup : public GroupOverlaps {
   MaskGroup(const MaskColumn& detections, const MaskColumn& truths, const bool* crowd, double least)
       : detections_(detections), truths_(truths), crowd_(crowd), least_(least) {}
 
+  void expect(const Rows& detections, const Rows& truths) override {
+    for (const int32_t row : detections) prefetch(detections_.offsets + row);
+    for (const int32_t row : truths) prefetch(truths_.offsets + row);
+  }
+
   void start(const Group& group) override {
     group_ = group;
+    for (int64_t i = 0; i < group.detection_count; ++i) {
+      const std::string_view counts = detections_[group.detections[i]];
+      for (size_t at = 0; at < counts.size(); at += kCacheLine) prefetch(counts.data() + at);
+    }
     if (decoded_.size() < static_cast<size_t>(group.truth_count)) decoded_.resize(group.truth_count);
     for (int64_t i = 0; i < group.truth_count; ++i)
       decode(truths_, group.truths[i], "truth", decoded_[i]);

@@ -3,6 +3,8 @@
 
 namespace benchsuite {
 
+constexpr int kCacheLine = 64;
+
 inline void prefetch(const void* address) {
 #if defined(__GNUC__)
   __builtin_prefetch(address);
