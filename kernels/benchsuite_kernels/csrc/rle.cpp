@@ -7,8 +7,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "bits.hpp"
-
 namespace benchsuite::rle {
 namespace {
 
@@ -147,98 +145,42 @@ void check_cover(int64_t covered, int64_t height, int64_t width) {
                                 std::to_string(width) + " has " + std::to_string(height * width));
 }
 
-// Pixels inside and pixels in all.
-std::pair<int64_t, int64_t> measure(std::string_view counts) {
-  RunReader reader(counts);
-  int64_t inside = 0, covered = 0, run;
-  for (int foreground = 0; reader.next(run); foreground ^= 1) {
-    covered += run;
-    if (foreground) inside += run;
-  }
-  return {inside, covered};
-}
-
-uint64_t load(const char* bytes) {
-  uint64_t word;
-  std::memcpy(&word, bytes, sizeof word);
-  return word;
-}
-
-// As much of eight letters as there is.
-uint64_t load_within(std::string_view letters, size_t start) {
-  uint64_t word = 0;
-  std::memcpy(&word, letters.data() + start, std::min(letters.size() - start, sizeof word));
-  return word;
-}
-
-constexpr uint64_t kEveryByte = 0x0101010101010101;
-
-// Bit i: byte i ends a number. The bytes are letters, of which those from 0x50 on say that more
-// follows.
-uint64_t ends_of(uint64_t letters) {
-  const uint64_t ends = ~(letters + 0x30 * kEveryByte) & 0x80 * kEveryByte;
-  return (ends >> 7) * 0x0102040810204080 >> 56;
-}
-
-// The number of the first `length` letters: five bits each, least significant first, the last of
-// which is the sign.
-int64_t number_of(uint64_t letters, int length) {
-  uint64_t bits = letters ^ 0x10 * kEveryByte;
-  if (length <= 3) {
-    bits = (bits & 0x1f) | (bits >> 3 & 0x3e0) | (bits >> 6 & 0x7c00);
-  } else {
-    bits &= 0x1f * kEveryByte;
-    bits = (bits & 0x001f001f001f001f) | (bits >> 3 & 0x03e003e003e003e0);
-    bits = (bits & 0x000003ff000003ff) | (bits >> 6 & 0x000ffc00000ffc00);
-    bits = (bits & 0x00000000000fffff) | (bits >> 12 & 0x000000fffff00000);
-  }
-  const int spare = 64 - 5 * length;  // bits of what follows, and above
-  return static_cast<int64_t>(bits << spare) >> spare;
-}
-
-// Without a branch a byte, which RLEs would mislead the processor at: where the numbers end is found
-// for 64 letters at a time. Returns false where anything is wrong.
+// Without a check a byte. Returns false where anything is wrong.
 bool decompress_fast(std::string_view counts, std::vector<int64_t>& runs) {
-  constexpr size_t kBlock = 64;
-  const size_t size = counts.size();
   int strange = 0;
   for (const char letter : counts)
     strange |= static_cast<unsigned char>(static_cast<unsigned char>(letter) - 0x30) & 0xc0;
-  if (strange || size == 0 || !kLittleEndian) return false;
+  // A number that goes on at the last letter would be read beyond it.
+  if (strange || counts.empty() || static_cast<unsigned char>(counts.back()) >= 0x50) return false;
 
-  runs.resize(size);
+  runs.resize(counts.size());
+  int64_t* const first = runs.data();
+  int64_t* run = first;
   uint64_t one_before = 0, two_before = 0, all = 0;
-  size_t count = 0, start = 0;
-  for (size_t block = 0; block < size; block += kBlock) {
-    // Letters behind the last are none that end a number.
-    char padded[kBlock + 8];
-    const char* letters = counts.data() + block;
-    const bool whole = block + kBlock + 8 <= size;
-    if (!whole) {
-      std::memset(padded, 0x6f, sizeof padded);
-      std::memcpy(padded, letters, std::min(size - block, sizeof padded));
-      letters = padded;
+  const auto* letter = reinterpret_cast<const unsigned char*>(counts.data());
+  const auto* const last = letter + counts.size();
+  while (letter < last) {
+    // Most numbers are small, and one letter. The highest bit of the last is the sign.
+    unsigned bits = *letter++;
+    auto number = static_cast<uint64_t>(static_cast<int64_t>(bits & 0x1f) - 0x10);
+    if (bits >= 0x50) {
+      number = (bits ^ 0x10) & 0x1f;
+      int shift = 5;
+      for (; (bits = *letter++) >= 0x50; shift += 5) {
+        if (shift == 5 * (kMostBytes - 1)) return false;
+        number |= static_cast<uint64_t>((bits ^ 0x10) & 0x1f) << shift;
+      }
+      number += (static_cast<uint64_t>(bits & 0x1f) - 0x10) << shift;
     }
-    uint64_t ends = 0;
-    for (size_t word = 0; word < kBlock / 8; ++word)
-      ends |= ends_of(load(letters + 8 * word)) << 8 * word;
-    for (; ends; ends &= ends - 1) {
-      const size_t end = block + static_cast<size_t>(trailing_zeros(ends)) + 1;
-      const auto length = static_cast<int>(end - start);
-      if (length > kMostBytes) return false;
-      // A number may begin in the block before.
-      auto number = static_cast<uint64_t>(number_of(
-          start >= block ? load(letters + (start - block)) : load_within(counts, start), length));
-      if (count > 2) number += two_before;
-      two_before = one_before;
-      one_before = number;
-      all |= number;
-      runs[count++] = static_cast<int64_t>(number);
-      start = end;
-    }
+    if (run - first > 2) number += two_before;
+    two_before = one_before;
+    one_before = number;
+    all |= number;
+    *run++ = static_cast<int64_t>(number);
   }
-  if (start != size || all > static_cast<uint64_t>(kLongestRun)) return false;
-  runs.resize(count);
+  // Negative numbers are the largest of all.
+  if (all > static_cast<uint64_t>(kLongestRun)) return false;
+  runs.resize(run - first);
   return true;
 }
 
@@ -269,6 +211,21 @@ std::vector<int64_t> runs_of_image(std::string_view counts, int64_t height, int6
   runs_of_image(counts, height, width, runs);
   return runs;
 }
+
+namespace {
+
+// Pixels inside and pixels in all.
+std::pair<int64_t, int64_t> measure(std::string_view counts) {
+  const std::vector<int64_t> runs = decompress(counts);
+  int64_t inside = 0, covered = 0;
+  for (size_t run = 0; run < runs.size(); ++run) {
+    covered += runs[run];
+    if (run % 2) inside += runs[run];
+  }
+  return {inside, covered};
+}
+
+}  // namespace
 
 int64_t area(std::string_view counts) { return measure(counts).first; }
 
