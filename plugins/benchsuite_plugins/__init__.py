@@ -295,6 +295,7 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             ),
             summary="Pascal VOC 2007 and 2012: boxes of twenty categories",
             categories="benchsuite_plugins.datasets.voc:CATEGORIES",
+            fetch="benchsuite_plugins.datasets.voc_download:fetch",
         ),
         DatasetSpec(
             name="coco_format",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -36,20 +37,69 @@ KIT = "VOCdevkit"
 
 PUBLISHER = "http://host.robots.ox.ac.uk/pascal/VOC"
 
-_TRAINVAL_2007 = ("voc2007/VOCtrainval_06-Nov-2007.tar", "c52e279531787c972589f7e41ab4ae64")
-_TEST_2007 = ("voc2007/VOCtest_06-Nov-2007.tar", "b6e924de25625d8de591ea690078ad9f")
-_TRAINVAL_2012 = ("voc2012/VOCtrainval_11-May-2012.tar", "6cd6e144f989b92b3379bac3b3de84fd")
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A file that the publisher offers.
+
+    Attributes:
+        path: below the publisher's URL.
+        year: of the challenge.
+        bytes: its size.
+        md5: of its bytes, in hexadecimal.
+    """
+
+    path: str
+    year: str
+    bytes: int
+    md5: str
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A published list of images.
+
+    Attributes:
+        images: how many.
+        archive: what holds them.
+    """
+
+    images: int
+    archive: Archive
+
+
+_TRAINVAL_2007 = Archive(
+    "voc2007/VOCtrainval_06-Nov-2007.tar",
+    "2007",
+    460_032_000,
+    "c52e279531787c972589f7e41ab4ae64",
+)
+_TEST_2007 = Archive(
+    "voc2007/VOCtest_06-Nov-2007.tar",
+    "2007",
+    451_020_800,
+    "b6e924de25625d8de591ea690078ad9f",
+)
+_TRAINVAL_2012 = Archive(
+    "voc2012/VOCtrainval_11-May-2012.tar",
+    "2012",
+    1_999_639_040,
+    "6cd6e144f989b92b3379bac3b3de84fd",
+)
 
 SPLITS = {
-    "2007_test": (4952, _TEST_2007),
-    "2007_trainval": (5011, _TRAINVAL_2007),
-    "2007_train": (2501, _TRAINVAL_2007),
-    "2007_val": (2510, _TRAINVAL_2007),
-    "2012_trainval": (11540, _TRAINVAL_2012),
-    "2012_train": (5717, _TRAINVAL_2012),
-    "2012_val": (5823, _TRAINVAL_2012),
+    "2007_test": Split(4952, _TEST_2007),
+    "2007_trainval": Split(5011, _TRAINVAL_2007),
+    "2007_train": Split(2501, _TRAINVAL_2007),
+    "2007_val": Split(2510, _TRAINVAL_2007),
+    "2012_trainval": Split(11540, _TRAINVAL_2012),
+    "2012_train": Split(5717, _TRAINVAL_2012),
+    "2012_val": Split(5823, _TRAINVAL_2012),
 }
-"""Number of images, and the archive that holds them: its path and MD5."""
 
 
 class VocDataset:
@@ -74,7 +124,7 @@ class VocDataset:
     def __init__(self, root: Path, split: str, images: Path | None = None) -> None:
         self._root, self._split = root, split
         year, _, name = split.partition("_")
-        folder = _folder(root, year)
+        folder = layout(root, year)
         self._annotations = folder / ANNOTATIONS
         self._list = folder / "ImageSets" / "Main" / f"{name}.txt"
         self._images = images or folder / IMAGES
@@ -87,7 +137,7 @@ class VocDataset:
 
     @property
     def published_image_count(self) -> int:
-        return SPLITS[self._split][0]
+        return SPLITS[self._split].images
 
     @property
     def annotation_sha256(self) -> str:
@@ -127,15 +177,16 @@ def open_voc(request: DatasetRequest) -> Dataset:
 
 def missing(path: Path, root: Path, split: str) -> DataMissingError:
     """The error for a part of Pascal VOC that is not there: how to get it."""
-    archive, md5 = SPLITS[split][1]
+    archive = SPLITS[split].archive
     return DataMissingError(
-        f"{path.absolute()} of Pascal VOC is not there. Get {PUBLISHER}/{archive} (MD5 {md5}) and "
-        f"unpack it in {root.absolute()}: tar xf {archive.rpartition('/')[2]} "
+        f"{path.absolute()} of Pascal VOC is not there. Get it with: benchsuite data fetch voc "
+        f"--split {split}; or unpack {PUBLISHER}/{archive.path} in {root.absolute()} "
         f"($BENCHSUITE_DATASETS names the folder above {KIT}/)"
     )
 
 
-def _folder(root: Path, year: str) -> Path:
+def layout(root: Path, year: str) -> Path:
+    """The folder of a year's challenge."""
     beside, unpacked = root / f"VOC{year}", root / KIT / f"VOC{year}"
     return unpacked if unpacked.is_dir() and not beside.is_dir() else beside
 
