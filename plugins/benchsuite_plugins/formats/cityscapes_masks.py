@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from benchsuite.errors import InputError
 from benchsuite_kernels.columns import rle
@@ -30,7 +29,10 @@ def decode_mask(encoded: bytes, path: Path) -> NDArray[np.bool_]:
             return np.asarray(decode(encoded, "grey") != 0, np.bool_)
         except MapError as error:
             raise InputError(f"the mask {error.problem}", file=path) from None
-    # Colours and 16 bits lose some of what is not 0 on the way: that is Pillow's to say.
+    # Colours and 16 bits lose some of what is not 0 on the way: that is Pillow's to say. It is
+    # imported only where it is needed.
+    from PIL import Image
+
     try:
         with Image.open(BytesIO(encoded)) as image:
             return np.asarray(np.asarray(image.convert("L")) != 0, np.bool_)
@@ -40,6 +42,8 @@ def decode_mask(encoded: bytes, path: Path) -> NDArray[np.bool_]:
 
 def encode_mask(counts: bytes, size: tuple[int, int]) -> bytes:
     """An RLE as a PNG of one bit a pixel."""
+    from PIL import Image
+
     inside = rle.decode(counts, size).astype(np.bool_)
     encoded = BytesIO()
     Image.fromarray(np.ascontiguousarray(inside)).save(encoded, "PNG")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,8 +36,9 @@ from benchsuite_plugins.datasets.cityscapes.layout import (
     missing,
 )
 from benchsuite_plugins.datasets.cityscapes.panoptic import PanopticFile
-from benchsuite_plugins.datasets.cityscapes.train_ids import semantic_png
-from benchsuite_plugins.datasets.image_folder import ImageFolder
+
+if TYPE_CHECKING:
+    from benchsuite_plugins.datasets.image_folder import ImageFolder
 
 IMAGE_COUNTS = {"train": 2975, "val": 500, "test": 1525}
 
@@ -133,6 +134,8 @@ class CityscapesDataset:
         if not self._files.images.is_dir():
             problem = f"the image folder {self._files.images.absolute()} is not there"
             raise missing(problem, self._folder)
+        from benchsuite_plugins.datasets.image_folder import ImageFolder
+
         return ImageFolder(self._files.images, annotations=self._files.annotations)
 
     def load(self, record: ImageRecord) -> Image:
@@ -157,6 +160,9 @@ class CityscapesDataset:
             columns["semantic_path"] = self._paths(LABEL_IDS)
         elif task == "semantic" and self._semantic == TRAIN_IDS:
             paths = [self._files.path(frame, TRAIN_IDS) for frame in self._files.frames]
+            # Pillow is imported where images are loaded or written, which scoring does not need.
+            from benchsuite_plugins.datasets.cityscapes.train_ids import semantic_png
+
             maps = [semantic_png(path) for path in paths]
             columns["semantic_png"] = from_values(maps, pa.binary())
         elif task == "semantic":
