@@ -77,9 +77,9 @@ def precision_recall(
         rows: the table.
         order: ``match_order`` of it.
         axes: thresholds, recalls and numbers of detections.
-        weights: of the images; ``None``: each counts once. With whole numbers the outcome is to the
-            bit that of an image set in which each image stands that many times, its copies next to
-            each other.
+        weights: of the images; ``None``: each counts once. If all are whole numbers, the outcome is
+            to the bit that of an image set in which each image stands that many times, its copies
+            next to each other.
         threads: how many may be used; the result does not depend on it.
 
     Raises:

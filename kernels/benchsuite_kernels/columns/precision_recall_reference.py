@@ -30,12 +30,17 @@ def precision_recall(
     precision, scores = np.full((2, *shape), -1.0)
     recall = np.full((shape[0], *shape[2:]), -1.0)
     of_rows = None if weights is None else row_weights(rows.images, weights)
+    in_turns = weights is not None and are_whole(weights, len(rows.images))
     for k in range(categories):
         truths = order.truths[order.truth_starts[k] : order.truth_starts[k + 1]]
         detections = order.detections[order.detection_starts[k] : order.detection_starts[k + 1]]
         counts = np.ones(len(detections))
         if of_rows is not None:
-            detections, counts = repeated_ties(rows, detections, of_rows)
+            detections = detections[of_rows[detections] > 0]
+            if in_turns:
+                detections, counts = repeated_ties(rows, detections, of_rows)
+            else:
+                counts = of_rows[detections]
         for a in range(areas):
             wanted = truths[rows.ignored[a][truths] == 0]
             # One after the other, as the kernel adds them: sum() adds in another order.
@@ -66,22 +71,26 @@ def row_weights(images: _Rows, weights: ImageWeights) -> _Floats:
     return np.where(weights.images[places] == images, weights.weights[places], 0.0)
 
 
+def are_whole(weights: ImageWeights, rows: int) -> bool:
+    """Whether all are whole numbers, and the sums over so many rows exact in any order."""
+    return bool((weights.weights % 1 == 0).all()) and weights.weights.max(initial=0) * rows < 2**53
+
+
 def repeated_ties(rows: MatchRows, detections: _Rows, weights: _Floats) -> tuple[_Rows, _Floats]:
     """Repeats stretches of tied rows as an image that stands several times would.
 
     A row of weight w counts as w equal rows in succession. For rows that share category, score and
     image that is the wrong succession: two such rows a and b of an image that stands twice are
-    counted a b a b, not a a b b. So they are repeated here, where their weight is a whole number.
+    counted a b a b, not a a b b. So they are repeated here.
 
     Args:
         rows: the table.
-        detections: rows of one category, in counting order.
-        weights: (N,), of all rows of the table.
+        detections: rows of one category, in counting order, of images that count.
+        weights: (N,), of all rows of the table, whole numbers.
 
     Returns:
-        The rows that have a weight, some repeated, and the weight of each.
+        The rows, some repeated, and the weight of each.
     """
-    detections = detections[weights[detections] > 0]
     own, images, scores = weights[detections], rows.images[detections], rows.scores[detections]
     if not len(detections):
         return detections, own
@@ -89,7 +98,7 @@ def repeated_ties(rows: MatchRows, detections: _Rows, weights: _Floats) -> tuple
     begins = np.append(True, (images[1:] != images[:-1]) | ~tied)
     starts = np.flatnonzero(begins)
     lengths = np.diff(np.append(starts, len(detections)))
-    repeats = np.where((lengths > 1) & (own[starts] % 1 == 0), own[starts], 1).astype(np.int64)
+    repeats = np.where(lengths > 1, own[starts], 1).astype(np.int64)
     sizes = lengths * repeats
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     places = np.repeat(starts, sizes) + within % np.repeat(lengths, sizes)

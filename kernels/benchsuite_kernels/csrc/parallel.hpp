@@ -46,4 +46,11 @@ void for_each_item(int64_t items, int64_t grain, int threads, const Work& work) 
   if (failure) std::rethrow_exception(failure);
 }
 
+// The grain for items that take so many steps of about a nanosecond in all: one that leaves no
+// worker less than four times what starting it costs.
+inline int64_t grain_of(int64_t items, int64_t steps) {
+  constexpr int64_t kLeastSteps = 80000;
+  return std::max<int64_t>(1, items * kLeastSteps / std::max<int64_t>(steps, 1));
+}
+
 }  // namespace benchsuite

@@ -15,6 +15,16 @@ double ImageWeights::of(int64_t image) const {
   return found != ids + images && *found == image ? weights[found - ids] : 0;
 }
 
+bool ImageWeights::are_whole(int64_t rows) const {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  double largest = 0;
+  for (int64_t i = 0; i < images; ++i) {
+    if (std::floor(weights[i]) != weights[i]) return false;
+    largest = std::max(largest, weights[i]);
+  }
+  return largest * static_cast<double>(rows) < kExact;
+}
+
 namespace {
 
 // The detections of a category that count, each with its weight.
@@ -28,18 +38,18 @@ struct Sequence {
   }
 };
 
-// A detection whose image stands w times counts as w detections in succession. Detections of one
-// image, category and score count in turns: a b a b, not a a b b, as they would if the image really
-// stood there several times.
-void fill_sequence(const MatchKeys& keys, const ImageWeights& weights, const int64_t* first,
-                   const int64_t* last, Sequence& sequence) {
+// A detection whose image stands w times counts as w detections in succession. Where weights are
+// `whole`, detections of one image, category and score count in turns: a b a b, not a a b b, as they
+// would if the image really stood there several times.
+void fill_sequence(const MatchKeys& keys, const ImageWeights& weights, bool whole,
+                   const int64_t* first, const int64_t* last, Sequence& sequence) {
   sequence.clear();
   while (first < last) {
     const int64_t* end = first + 1;
     while (end < last && keys.tied(*first, *end)) ++end;
     double weight = weights.of(keys.images[*first]);
     double turns = 1;
-    if (end - first > 1 && std::floor(weight) == weight) std::swap(turns, weight);
+    if (whole && end - first > 1) std::swap(turns, weight);
     if (weight > 0)
       for (double turn = 0; turn < turns; ++turn) {
         sequence.rows.insert(sequence.rows.end(), first, end);
@@ -78,6 +88,7 @@ class Worker {
         bits_(bits),
         axes_(axes),
         weights_(weights),
+        whole_(weights && weights->are_whole(keys.rows)),
         out_(out),
         every_(every_threshold<Bits>(axes.thresholds)),
         reader_(axes.recalls),
@@ -87,7 +98,7 @@ class Worker {
     const int64_t* first = order_.detections + order_.detection_starts[unit.category];
     const int64_t* last = order_.detections + order_.detection_starts[unit.category + 1];
     if (weights_) {
-      fill_sequence(keys_, *weights_, first, last, sequence_);
+      fill_sequence(keys_, *weights_, whole_, first, last, sequence_);
       first = sequence_.rows.data();
       last = first + sequence_.rows.size();
     }
@@ -188,6 +199,7 @@ class Worker {
   const MatchBits<Bits>& bits_;
   const CurveAxes& axes_;
   const ImageWeights* weights_;
+  bool whole_;
   const CurveArrays& out_;
   Bits every_;
   RecallReader reader_;
@@ -225,7 +237,10 @@ void run(const std::vector<Unit>& units, const MatchKeys& keys, const OrderedRow
   std::vector<Worker<Bits, Count>> workers;
   workers.reserve(threads);
   for (int i = 0; i < threads; ++i) workers.emplace_back(keys, order, bits, axes, weights, out);
-  for_each_item(units.size(), 1, threads,
+  const int64_t columns = bits.matched.size() * axes.max_detections.size();
+  const int64_t steps = order.detection_starts[order.categories] * bits.matched.size() * 4 +
+                        order.categories * columns * axes.thresholds * axes.recalls.size() * 2;
+  for_each_item(units.size(), grain_of(units.size(), steps), threads,
                 [&](int64_t item, int worker) { workers[worker].run(units[item]); });
 }
 

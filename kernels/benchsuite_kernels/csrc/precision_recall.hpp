@@ -34,6 +34,8 @@ struct ImageWeights {
   const double* weights;
 
   double of(int64_t image) const;
+  // Whether all are whole numbers, and the sums over so many rows exact in any order.
+  bool are_whole(int64_t rows) const;
 };
 
 // Arrays of (thresholds, recalls, categories, areas, max_detections), recall without `recalls`;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "pairwise_sum.hpp"
 #include "parallel.hpp"
@@ -95,7 +96,7 @@ class Preparation {
   Bits every_;
 };
 
-// What one thread evaluates weightings with.
+// What one thread evaluates weightings with; `Count` is int64_t for whole weights, and only those.
 template <class Bits, class Count>
 class Evaluation {
  public:
@@ -117,6 +118,8 @@ class Evaluation {
   }
 
  private:
+  static constexpr bool kWhole = std::is_integral<Count>::value;
+
   // Those that have truths to find, and how many.
   void find_categories(const CurveSet<Bits>& set, const Count* weights) {
     categories_.clear();
@@ -145,7 +148,7 @@ class Evaluation {
       for (; passed < steps[i].wrong_to; ++passed) wrong += weights[category.wrong[passed]];
       const Count weight = weights[steps[i].image];
       const size_t end = i + steps[i].tied;
-      if (steps[i].tied > 1 && is_whole(weight)) {
+      if (kWhole && steps[i].tied > 1) {
         for (Count turn = 0; turn < weight; ++turn)
           for (size_t j = i; j < end; ++j) add(steps[j], 1);
       } else if (weight > 0) {
@@ -154,8 +157,6 @@ class Evaluation {
       i = end;
     }
   }
-
-  static bool is_whole(Count weight) { return weight == static_cast<Count>(std::floor(weight)); }
 
   void read(bool with_precision, size_t column) {
     const size_t width = categories_.size();
@@ -235,17 +236,6 @@ std::vector<CurveSet<Bits>> sets_of(const std::vector<CurveMean>& values, int64_
   return sets;
 }
 
-// Whether sums of the weights are exact in whole numbers, whatever their order.
-bool are_whole(const double* weights, int64_t images, int64_t rows) {
-  constexpr double kExact = 9007199254740992.0;  // 2^53
-  double largest = 0;
-  for (int64_t i = 0; i < images; ++i) {
-    if (std::floor(weights[i]) != weights[i]) return false;
-    largest = std::max(largest, weights[i]);
-  }
-  return largest * static_cast<double>(rows) < kExact;
-}
-
 }  // namespace
 
 template <class Bits>
@@ -256,16 +246,21 @@ void resampled_means(const MatchKeys& keys, const OrderedRows& order, const Matc
   const auto places = places_of_images(keys, images, image_count);
   auto sets = sets_of<Bits>(values, order.categories);
   const Preparation<Bits> preparation(keys, order, bits, axes, places);
-  for_each_item(sets.size() * order.categories, 1, threads, [&](int64_t item, int) {
+  const int64_t detections = order.detection_starts[order.categories];
+  const int64_t parts = sets.size() * order.categories;
+  for_each_item(parts, grain_of(parts, detections * sets.size() * 8), threads, [&](int64_t item,
+                                                                                int) {
     preparation.prepare(sets[item / order.categories], item % order.categories);
   });
   std::vector<Evaluation<Bits, int64_t>> whole(threads, {axes, values});
   std::vector<Evaluation<Bits, double>> any(threads, {axes, values});
   std::vector<std::vector<int64_t>> counts(threads);
-  for_each_item(replicates, 1, threads, [&](int64_t replicate, int worker) {
+  const int64_t points = axes.thresholds * axes.recalls.size() * order.categories;
+  const int64_t steps = (detections + points * 3) * sets.size() * replicates;
+  for_each_item(replicates, grain_of(replicates, steps), threads, [&](int64_t replicate, int worker) {
     const double* own = weights + replicate * image_count;
     double* to = means + replicate * values.size();
-    if (are_whole(own, image_count, keys.rows)) {
+    if (ImageWeights{image_count, images, own}.are_whole(keys.rows)) {
       counts[worker].assign(own, own + image_count);
       whole[worker].run(sets, counts[worker].data(), to);
     } else {

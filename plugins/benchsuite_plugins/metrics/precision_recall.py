@@ -47,9 +47,9 @@ def accumulate(
 
     Args:
         matches: rows in any order; tables of different images may be concatenated.
-        image_weights: image id to how often the image counts; an image not named counts 0. With
-            whole numbers the outcome is to the bit that of an image set in which each image stands
-            that many times, its copies next to each other. ``None``: each counts once.
+        image_weights: image id to how often the image counts; an image not named counts 0. If all
+            are whole numbers, the outcome is to the bit that of an image set in which each image
+            stands that many times, its copies next to each other. ``None``: each counts once.
 
     Raises:
         ContractError: the table is no match table, or a weight is negative or not finite.
