@@ -100,7 +100,7 @@ def compare_runs(
         InputError: the two were not scored on the same images, by the same protocol, or their
             matches were not stored.
     """
-    ids = [_run_id(store, given) for given in (first, second)]
+    ids = [store.find_run(given) for given in (first, second)]
     rows = [store.read("runs", [run_id]).to_pylist()[0] for run_id in ids]
     for column, what in _SAME.items():
         if rows[0][column] != rows[1][column]:
@@ -121,18 +121,6 @@ def compare_runs(
     for metric in _shared_metrics(store, ids):
         values += _compared(store, ids, metric, images[0], replicates, seed)
     return ComparedRuns(rows[0], rows[1], values)
-
-
-def _run_id(store: Store, given: str) -> str:
-    every = store.run_ids()
-    fitting = [run_id for run_id in every if run_id.startswith(given)]
-    if given in every or len(fitting) == 1:
-        return given if given in every else fitting[0]
-    if not fitting:
-        from benchsuite.errors import unknown_name
-
-        raise unknown_name("run", given, every, hint=f"(in the store {store.root})")
-    raise UsageError(f"{given!r} is the beginning of {len(fitting)} runs: {', '.join(fitting[:5])}")
 
 
 def _shared_metrics(store: Store, ids: Sequence[str]) -> list[ResolvedMetric]:

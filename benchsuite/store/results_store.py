@@ -17,7 +17,7 @@ from tempfile import TemporaryFile
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchsuite.errors import BenchsuiteError, unknown_name
+from benchsuite.errors import BenchsuiteError, UsageError, unknown_name
 from benchsuite.files import durable
 from benchsuite.files.disk_space import free_bytes, readable_size
 from benchsuite.store import publication
@@ -143,6 +143,22 @@ class Store:
         committed = publication.committed_runs(self.root)
         published = [path.stem for path in (self.root / "runs").glob("*.parquet")]
         return sorted({*committed, *published})
+
+    def find_run(self, given: str) -> str:
+        """The run that an id, or the beginning of one that fits no other, names.
+
+        Raises:
+            UsageError: no such run, or several.
+        """
+        every = self.run_ids()
+        fitting = [run_id for run_id in every if run_id.startswith(given)]
+        if given in every or len(fitting) == 1:
+            return given if given in every else fitting[0]
+        if not fitting:
+            raise unknown_name("run", given, every, hint=f"(in the store {self.root})")
+        raise UsageError(
+            f"{given!r} is the beginning of {len(fitting)} runs: {', '.join(fitting[:5])}"
+        )
 
     def read(
         self,

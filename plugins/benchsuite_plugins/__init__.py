@@ -503,8 +503,13 @@ def benchsuite_formats() -> list[FormatSpec]:
 def benchsuite_commands() -> list[CommandSpec]:
     return [
         CommandSpec(
+            name="analyze",
+            factory="benchsuite_plugins.commands.analyze:analyze",
+            summary="Say what a detector gets wrong, and what that costs.",
+        ),
+        CommandSpec(
             name="zoo",
             factory="benchsuite_plugins.commands.zoo:zoo",
             summary="Show recipes, check and convert checkpoints.",
-        )
+        ),
     ]

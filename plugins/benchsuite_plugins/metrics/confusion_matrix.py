@@ -53,6 +53,18 @@ class ConfusionMatrix:
     iou: float
     score: float
 
+    def confused(self) -> list[tuple[int, int, float, float]]:
+        """Places of two categories, how often the first was taken for the second, and the share of
+        the first's truths; most often first."""
+        between = self.counts[:-1, :-1].copy()
+        np.fill_diagonal(between, 0)
+        rows, columns = np.nonzero(between)
+        counts = between[rows, columns]
+        order = np.lexsort((columns, rows, -counts))
+        shares = counts / self.counts.sum(axis=1)[rows]
+        found = (rows[order], columns[order], counts[order], shares[order])
+        return list(zip(*(values.tolist() for values in found)))
+
     def cells(self) -> pa.Table:
         """``CELLS``, row by row."""
         rows, columns = np.nonzero(self.counts)

@@ -40,6 +40,18 @@ from benchsuite_plugins.metrics.image_weights import row_weights, weight_arrays
 
 SPECIAL = ("FalsePos", "FalseNeg")
 
+WHAT = {
+    "Cls": "well placed, of the wrong category",
+    "Loc": "of the right category, badly placed",
+    "Both": "of the wrong category and badly placed",
+    "Dupe": "found a second time",
+    "Bkg": "found where nothing is",
+    "Miss": "not found, by no error above",
+    "FalsePos": "all false positives together",
+    "FalseNeg": "all that is not found together",
+}
+"""Error type to what it is, in a few words."""
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorTypes:

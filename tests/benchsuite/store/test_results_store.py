@@ -109,6 +109,18 @@ def test_find_result(tmp_path: Path) -> None:
     assert store.find_result("z").num_rows == 0
 
 
+def test_find_run(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for run_id in ("one", "one-more", "other"):
+        write(store, run_id)
+    assert store.find_run("one") == "one"
+    assert store.find_run("one-") == "one-more"
+    with pytest.raises(UsageError, match="'o' is the beginning of 3 runs: one, one-more, other"):
+        store.find_run("o")
+    with pytest.raises(UsageError, match="did you mean other"):
+        store.find_run("othe5")
+
+
 def test_a_store_that_is_not_there_is_empty(tmp_path: Path) -> None:
     store = Store(tmp_path / "nothing")
     assert store.runs().equals(schemas.RUNS.empty_table())
