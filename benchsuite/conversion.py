@@ -8,13 +8,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from benchsuite.errors import BenchsuiteError, DataMissingError, UsageError
+from benchsuite.errors import BenchsuiteError, DataMissingError, UsageError, unknown_name
 from benchsuite.files.durable import remove_tree
 from benchsuite.formats import find_format, read_predictions, read_truth, recognise
 from benchsuite.progress import ShowsProgress, no_progress
 from benchsuite.protocols import PredictionsRequest, TruthRequest, WriteRequest
 from benchsuite.resolve import open_dataset, use
-from benchsuite.specs import Category, FormatSpec
+from benchsuite.specs import TASKS, Category, FormatSpec
 
 if TYPE_CHECKING:
     from benchsuite.protocols import Predictions, Truth
@@ -32,6 +32,8 @@ class ConvertRequest:
         split: which part of the source; also what the target calls it.
         names: a file of class names, one a line, for a source that does not say them.
         dataset: the dataset that the source holds predictions for; ``None``: it holds truth.
+        task: what the target shall hold, where it can hold one thing alone (YOLO: boxes, or for
+            ``segm`` outlines).
         force: whether files that are there may be replaced.
     """
 
@@ -43,6 +45,7 @@ class ConvertRequest:
     split: str | None = None
     names: Path | None = None
     dataset: str | None = None
+    task: str = ""
     force: bool = False
     progress: ShowsProgress = no_progress
 
@@ -77,10 +80,13 @@ def convert(request: ConvertRequest) -> Converted:
     """Convert truth, or predictions for a dataset. The target is there whole or not at all.
 
     Raises:
-        UsageError: a format is not known or cannot be told, or the target is there already.
+        UsageError: a format or task is not known, a format cannot be told, or the target is there
+            already.
         DataMissingError: the source, or something that it needs, is not there.
         InputError: the source is malformed, or the target's format cannot name what it holds.
     """
+    if request.task and request.task not in TASKS:
+        raise unknown_name("task", request.task, TASKS)
     target = request.target
     occupied = target.is_file() or (target.is_dir() and any(target.iterdir()))
     if occupied and not request.force:
@@ -140,6 +146,7 @@ def _order(
         target.with_name(f".{target.name}.{token_hex(8)}.partial"),
         categories=categories,
         split=split or "val",
+        task=request.task,
         progress=request.progress,
     )
 

@@ -258,6 +258,12 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="A file of class names, one a line, for labels that are numbers alone.",
 )
+@click.option(
+    "--task",
+    default="",
+    metavar="TASK",
+    help="What DST shall hold where it holds one thing alone (yolo: boxes, or with segm outlines).",
+)
 @click.option("--force", is_flag=True, help="Replace files that DST has in common with the result.")
 @json_option
 def convert(as_json: bool, **given: Any) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.columns.arrow_arrays import is_present, to_numpy
+from benchsuite.columns.arrow_arrays import from_numpy, is_present, to_numpy
 from benchsuite.protocols import Predictions, Truth
 from benchsuite.specs import Category
+from benchsuite_kernels.columns import rle
 from benchsuite_plugins.formats.image_names import image_ids
 
 _SHAPES = {
@@ -96,9 +99,8 @@ def changed_rows(before: NDArray[np.float64], after: NDArray[np.float64]) -> int
     return int((before != after).any(axis=1).sum())
 
 
-def _present_count(table: object, column: str) -> int:
-    present = table[column]  # type: ignore[index]
-    return len(present) - int(present.null_count)
+def _present_count(table: pa.Table, column: str) -> int:
+    return int(is_present(table[column]).sum())
 
 
 def _changed(ids: NDArray[np.int64], read: Sequence[int]) -> int:
@@ -133,7 +135,17 @@ def _own_areas(truth: Truth, kept: Collection[str]) -> int:
     if "rotated_box" in kept:
         turned = is_present(instances["rotated_box"])
         sides = np.where(turned[:, None], to_numpy(instances["rotated_box"])[:, 2:4], sides)
-    return int((sides[:, 0] * sides[:, 1] != to_numpy(instances["area"])).sum())
+    areas = sides[:, 0] * sides[:, 1]
+    if "segmentation" in kept:
+        masked = np.flatnonzero(is_present(instances["segmentation"]))
+        areas[masked] = [rle.area(each["counts"]) for each in masks_of(instances, masked)]
+    return int((areas != to_numpy(instances["area"])).sum())
+
+
+def masks_of(instances: pa.Table, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """``size`` and ``counts`` of the masks of some rows."""
+    masks: list[dict[str, Any]] = instances["segmentation"].take(from_numpy(rows)).to_pylist()
+    return masks
 
 
 def _has_properties(category: Category) -> bool:

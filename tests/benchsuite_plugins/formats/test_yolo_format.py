@@ -16,7 +16,7 @@ from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
 from benchsuite_kernels.columns import rle
 from benchsuite_plugins.formats import yolo, yolo_writer
-from benchsuite_plugins.formats.label_tables import predictions_of
+from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
 
 
 @pytest.fixture
@@ -208,6 +208,32 @@ def test_what_is_lost_is_counted(make_truth, with_column, tmp_path):
         "last digits of boxes": 1,
     }
     assert (tmp_path / "out" / "labels" / "val" / "a.txt").read_text() == ""
+
+
+def test_masks_are_written_as_outlines_and_come_back_to_the_pixel(make_images, tmp_path):
+    generator = np.random.default_rng(3)
+    records = [ImageRecord(1, "a.png", 37, 23), ImageRecord(2, "b.png", 64, 48)]
+    categories = (Category(1, "cat"), Category(2, "dog"))
+    masks = []
+    for row in (0, 0, 1, 1):
+        shape = records[row].height, records[row].width
+        blobs = np.kron(generator.random((12, 16)) < 0.3, np.ones((4, 4)))
+        masks.append(rle.encode(blobs[: shape[0], : shape[1]].astype(bool)))
+    masks[2] = rle.encode(np.zeros((48, 64), bool))
+    boxes = [rle.to_bbox(counts, (23, 37)) for counts in masks[:2]]
+    boxes += [(1, 2, 3, 4), (0.25, 0.5, 30, 40)]
+    truth = truth_of(records, categories, [0, 0, 1, 1], [0, 1, 0, 1], boxes, masks=masks, source="")
+    order = WriteRequest(tmp_path / "out", categories, task="segm")
+    lost = yolo_writer.write_truth(truth, order)
+    assert lost == {"boxes other than the masks'": 1, "empty masks": 1}
+    make_images(tmp_path / "out" / "images" / "val", a=(37, 23), b=(64, 48))
+    again = read(tmp_path / "out").instances
+    found, expected = (side["segmentation"].to_pylist() for side in (again, truth.instances))
+    assert [found[row] for row in (0, 1, 3)] == [expected[row] for row in (0, 1, 3)]
+    # An empty mask has no outline: its object is written as its box.
+    assert found[2] is None
+    assert again["bbox"].to_pylist()[2] == [1, 2, 3, 4]
+    np.testing.assert_allclose(again["bbox"].to_pylist()[:2], boxes[:2], rtol=1e-13)
 
 
 # --- detections -------------------------------------------------------------------------------
