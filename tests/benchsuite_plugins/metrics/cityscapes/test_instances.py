@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -196,6 +200,39 @@ def test_shards_and_weights(tables: Any, draw_scene: Any, draw_instances: Any) -
     for row, of_images in enumerate(drawn):
         one = METRIC.accumulate(mixed, dict(zip(range(1, 13), of_images.tolist()))).metrics
         assert {name: found[row] for name, found in resampled.items()} == one
+
+
+def test_the_sample(tables: Any, shared_data: Path) -> None:
+    folder = shared_data / "cityscapes_sample" / "gtFine"
+    numbers = np.array(PIL.Image.open(folder / "frankfurt_000000_000294_gtFine_instanceIds.png"))
+    truth = tables.truth([numbers])
+    rows = [
+        (1, int(number) // 1000, 0.5 + place / 100, np.roll(numbers == number, 1, axis=1))
+        for place, number in enumerate(np.unique(numbers[numbers >= 1000]))
+    ]
+    predictions = tables.instances(truth, rows)
+    found = ours(truth, predictions)
+    assert found == values(OFFICIAL.score(truth, predictions))
+    assert 0 < found[0]["AP"] < 1
+
+
+def test_matches_outlive_a_file(tables: Any, draw_scene: Any, draw_instances: Any) -> None:
+    random = np.random.default_rng(6)
+    maps = [draw_scene(random) for _ in range(4)]
+    truth = tables.truth(maps)
+    matches = METRIC.match(truth, tables.instances(truth, draw_instances(random, maps)))
+    file = io.BytesIO()
+    pq.write_table(matches, file)
+    again = pq.ParquetFile(file).read()
+    assert values(METRIC.accumulate(again)) == values(METRIC.accumulate(matches))
+
+
+def test_a_label_without_predictions_has_a_curve_of_one_point(tables: Any) -> None:
+    truth = tables.truth([on_road((26000, CAR))])
+    curves = METRIC.accumulate(METRIC.match(truth, tables.instances(truth, []))).curves
+    assert curves is not None
+    points = [(row["category_id"], row["recall"], row["precision"]) for row in curves.to_pylist()]
+    assert points == [(26, [0.0], [0.0])] * 2
 
 
 def test_curves_go_by_recall(tables: Any, draw_scene: Any, draw_instances: Any) -> None:
