@@ -361,6 +361,8 @@ def benchsuite_metrics() -> list[MetricSpec]:
             name=f"coco_{task}",
             task=task,
             factory=f"benchsuite_plugins.metrics.coco_ap:{task}",
+            official=f"benchsuite_plugins.metrics.coco_official:{task}",
+            options="benchsuite_plugins.metrics.coco_options:CocoOptions",
             summary=f"COCO average precision of {what}, as pycocotools computes it",
             licence="Apache-2.0",
         )

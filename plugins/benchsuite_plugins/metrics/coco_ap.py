@@ -1,17 +1,23 @@
-"""COCO's average precision for boxes, masks and keypoints, as pycocotools computes it."""
+"""COCO's average precision for boxes, masks and keypoints, equal to pycocotools' to the bit.
+
+Lin et al., Microsoft COCO: Common Objects in Context, 2014.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchsuite._version import __version__
+from benchsuite.errors import UsageError
 from benchsuite.protocols import Predictions, Scores, Truth
 from benchsuite_plugins.metrics.coco_match import match
+from benchsuite_plugins.metrics.coco_options import CocoOptions
 from benchsuite_plugins.metrics.coco_protocol import (
+    EVERY_CATEGORY,
     CocoProtocol,
     detection_protocol,
     keypoint_protocol,
@@ -25,25 +31,41 @@ from benchsuite_plugins.metrics.resampling import resample
 class CocoAP:
     """COCO's protocol for one task, as a ``benchsuite.protocols.Metric``.
 
-    ``match`` goes through pycocotools and keeps its quirks; its table is described in
-    ``match_table``. ``accumulate`` repeats pycocotools' arithmetic to the bit. Only images with a
-    row in ``predictions.images`` are scored.
+    The match table is described in ``match_table``. Only images with a row in
+    ``predictions.images`` are scored.
 
     Args:
         protocol: thresholds, area ranges and summary.
+        options: what is chosen otherwise.
+
+    Raises:
+        UsageError: the options contradict themselves.
     """
 
-    def __init__(self, protocol: CocoProtocol) -> None:
-        self._protocol = protocol
+    def __init__(self, protocol: CocoProtocol, options: CocoOptions | None = None) -> None:
+        self._options = options or CocoOptions()
+        self._protocol = self._options.applied(protocol)
 
     @property
     def evaluator(self) -> str:
-        return f"pycocotools {version('pycocotools')}"
+        return f"benchsuite {__version__}"
 
     def match(self, truth: Truth, predictions: Predictions) -> pa.Table:
         """The match table: see ``coco_match.match``."""
-        category_ids = tuple(sorted({category.id for category in truth.categories}))
-        return match(truth, predictions, MatchHeader(self._protocol, category_ids, self.evaluator))
+        options = self._options
+        known = {category.id for category in truth.categories}
+        if unknown := set(options.category_ids) - known:
+            raise UsageError(f"metric.category_ids: the dataset has no category {min(unknown)}")
+        if options.category_ids and not options.use_categories:
+            raise UsageError("metric.category_ids and metric.use_categories=false exclude another")
+        ids = sorted(options.category_ids or known) if options.use_categories else [EVERY_CATEGORY]
+        return match(
+            truth,
+            predictions,
+            MatchHeader(self._protocol, tuple(ids), self.evaluator),
+            categories_apart=options.use_categories,
+            keypoints=options.layout(truth.keypoints),
+        )
 
     def accumulate(
         self, matches: pa.Table, image_weights: Mapping[int, float] | None = None
@@ -59,16 +81,16 @@ class CocoAP:
         return resample(matches, image_ids, weights)
 
 
-def bbox() -> CocoAP:
+def bbox(options: CocoOptions | None = None) -> CocoAP:
     """AP of boxes."""
-    return CocoAP(detection_protocol("bbox"))
+    return CocoAP(detection_protocol("bbox"), options)
 
 
-def segm() -> CocoAP:
+def segm(options: CocoOptions | None = None) -> CocoAP:
     """AP of masks."""
-    return CocoAP(detection_protocol("segm"))
+    return CocoAP(detection_protocol("segm"), options)
 
 
-def keypoints() -> CocoAP:
+def keypoints(options: CocoOptions | None = None) -> CocoAP:
     """AP of keypoints, by object keypoint similarity (OKS)."""
-    return CocoAP(keypoint_protocol())
+    return CocoAP(keypoint_protocol(), options)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 _EVERY_AREA = 1e5**2
 
+EVERY_CATEGORY = -1
+"""The category id that a match table has where categories are not told apart, as in COCOeval."""
+
 AREAS = {
     "all": (0.0, _EVERY_AREA),
     "small": (0.0, 32.0**2),

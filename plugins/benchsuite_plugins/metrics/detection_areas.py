@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as rle
 
+from benchsuite_kernels.columns import rle_batch
+from benchsuite_kernels.threads import evaluation_threads
 from benchsuite_plugins.metrics.scored_shapes import Side
 
 _ORDER = ("bbox", "segmentation", "keypoints")
@@ -24,21 +25,26 @@ def deciding_field(detections: Side) -> str:
         InputError: it has none, or another detection lacks it.
     """
     for field in _ORDER:
-        if detections.has(field)[0]:
+        if field in detections.table.column_names and detections.table[field][0].is_valid:
             detections.require(field, "though the first detection has it")
             return field
     raise detections.error(0, f"has none of {', '.join(_ORDER)}")
 
 
 def detection_areas(detections: Side, field: str) -> NDArray[np.float64]:
-    """(N,) areas in square pixels, taken from the deciding field."""
-    if field == "bbox":
-        boxes = detections.boxes()
-    elif field == "segmentation":
-        # One by one: pycocotools' area of a list overflows from 256 masks on.
-        return np.array([rle.area(mask) for mask in detections.masks()], np.float64)
-    else:
-        boxes = _boxes_of_keypoints(detections)
+    """(N,) areas in square pixels, taken from the deciding field.
+
+    Raises:
+        InputError: a mask is malformed.
+    """
+    if field == "segmentation":
+        masks = detections.masks()
+        try:
+            pixels = rle_batch.areas(masks.counts, masks.offsets, threads=evaluation_threads())
+        except rle_batch.MaskError as error:
+            raise detections.error(error.row, f"segmentation: {error}") from None
+        return pixels.astype(np.float64)
+    boxes = detections.boxes() if field == "bbox" else _boxes_of_keypoints(detections)
     return np.asarray(boxes[:, 2] * boxes[:, 3], np.float64)
 
 
@@ -47,12 +53,22 @@ def detection_boxes(detections: Side, field: str) -> NDArray[np.float64]:
     boxes = detections.boxes()
     without = ~detections.has("bbox")
     if without.any():
+        boxes = boxes.copy()
         others = detections.take(np.flatnonzero(without))
-        if field == "segmentation":
-            boxes[without] = np.asarray(rle.toBbox(others.masks())).reshape(-1, 4)
-        else:
-            boxes[without] = _boxes_of_keypoints(others)
+        boxes[without] = (
+            _boxes_of_masks(others) if field == "segmentation" else _boxes_of_keypoints(others)
+        )
     return boxes
+
+
+def _boxes_of_masks(detections: Side) -> NDArray[np.float64]:
+    masks = detections.masks()
+    try:
+        return rle_batch.to_bboxes(
+            masks.counts, masks.offsets, masks.sizes.astype(np.int64), threads=evaluation_threads()
+        )
+    except rle_batch.MaskError as error:
+        raise detections.error(error.row, f"segmentation: {error}") from None
 
 
 def _boxes_of_keypoints(detections: Side) -> NDArray[np.float64]:

@@ -25,8 +25,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from benchsuite.columns.arrow_arrays import from_numpy
 from benchsuite.errors import ContractError
+from benchsuite_kernels.columns.detection_match import Matches
 from benchsuite_plugins.metrics.coco_protocol import CocoProtocol
 
 _KEY = b"benchsuite.coco_match"
@@ -93,3 +96,66 @@ class MatchHeader:
             category_ids=tuple(content["category_ids"]),
             evaluator=content["evaluator"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedSide:
+    """One side's rows, as they were given to the kernel.
+
+    Attributes:
+        image_ids, category_ids: (N,) int64, as the table shall have them.
+        source_ids: (N,) int64, ``prediction`` or ``annotation_id``.
+    """
+
+    image_ids: NDArray[np.int64]
+    category_ids: NDArray[np.int64]
+    source_ids: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> MatchedSide:
+        return MatchedSide(
+            self.image_ids.take(rows), self.category_ids.take(rows), self.source_ids.take(rows)
+        )
+
+
+def make_match_table(
+    detections: MatchedSide,
+    scores: NDArray[np.float64],
+    truths: MatchedSide,
+    truth_order: NDArray[np.int64],
+    matches: Matches,
+    header: MatchHeader,
+) -> pa.Table:
+    """The match table: the detections that count, then the truths.
+
+    Args:
+        scores: (N,) of the detections.
+        truth_order: (G,) the order that the truths' rows shall have.
+    """
+    counted = detections.take(matches.order)
+    ordered = truths.take(truth_order)
+    n, g = len(matches.order), len(truth_order)
+    schema = header.schema()
+
+    def both(name: str, of_detections: Any, of_truths: Any) -> pa.ChunkedArray[Any]:
+        of = schema.field(name).type
+        arrays = [
+            values if isinstance(values, pa.Array) else from_numpy(values)
+            for values in (of_detections, of_truths)
+        ]
+        return pa.chunked_array([each.cast(of) for each in arrays], of)
+
+    columns = [
+        both("image_id", counted.image_ids, ordered.image_ids),
+        both("category_id", counted.category_ids, ordered.category_ids),
+        both("is_truth", np.zeros(n, np.bool_), np.ones(g, np.bool_)),
+        both("source_id", counted.source_ids, ordered.source_ids),
+        both("rank", matches.ranks, pa.nulls(g, pa.int32())),
+        both("score", scores.take(matches.order), pa.nulls(g, pa.float64())),
+    ]
+    for place, area in enumerate(header.protocol.areas):
+        for name, of_detections, of_truths in (
+            ("matched", matches.matched[place], matches.truth_matched[place]),
+            ("ignored", matches.ignored[place], matches.truth_ignored[place]),
+        ):
+            columns.append(both(f"{name}_{area}", of_detections, of_truths.take(truth_order)))
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -7,11 +7,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from benchsuite.columns.arrow_arrays import (
+    binary_to_numpy,
+    from_numpy,
+    is_present,
+    lists_to_numpy,
+    to_numpy,
+)
 from benchsuite.errors import InputError
-from benchsuite.specs import KeypointLayout
+from benchsuite_kernels.columns.overlaps import Masks
 
 FIELDS = {"bbox": "bbox", "segm": "segmentation", "keypoints": "keypoints"}
 """Task to the column that holds its shapes (and to the field in which COCOeval looks for them)."""
@@ -46,20 +52,25 @@ class Side:
 
     def has(self, field: str) -> NDArray[np.bool_]:
         """(N,) whether the column is not null."""
-        return np.asarray(self.table[field].is_valid().to_numpy(), np.bool_)
+        return is_present(self.table[field])
 
     def require(self, field: str, why: str) -> None:
         """Raises ``InputError`` for the first row in which the column is null."""
-        missing = np.flatnonzero(~self.has(field))
-        if len(missing):
-            raise self.error(missing[0], f"{field} is missing, {why}")
+        if self.table[field].null_count:
+            raise self.error(self.has(field).argmin(), f"{field} is missing, {why}")
 
     def error(self, row: int | np.integer[Any], problem: str) -> InputError:
         identity = self.table[self.id_column][int(row)].as_py()
         return InputError(problem, file=self.file or None, record=self.record.format(identity))
 
+    def select(self, columns: list[str]) -> Side:
+        """The columns that are named, and the one that names a row."""
+        table = self.table.select(list(dict.fromkeys([self.id_column, *columns])))
+        return Side(table, self.file, self.record, self.id_column)
+
     def take(self, rows: NDArray[np.integer[Any]]) -> Side:
-        return Side(self.table.take(pa.array(rows)), self.file, self.record, self.id_column)
+        table = self.table.take(from_numpy(rows))
+        return Side(table, self.file, self.record, self.id_column)
 
     def in_file_order(self) -> Side:
         """The rows by ascending name."""
@@ -67,20 +78,18 @@ class Side:
         return self if (np.diff(names) > 0).all() else self.take(np.argsort(names, kind="stable"))
 
     def column(self, name: str) -> NDArray[Any]:
-        """A column of numbers, 0 where it is null."""
-        column: Any = self.table[name]
-        return np.asarray(column.fill_null(0).to_numpy() if column.null_count else column)
+        """A column of numbers, 0 where it is null. Not to be written to."""
+        return to_numpy(self.table[name])
 
     def boxes(self) -> NDArray[np.float64]:
         """(N, 4) ``x, y, width, height``; zeros where the column is null."""
-        return _fixed_lists(self.table["bbox"], 4)
+        return to_numpy(self.table["bbox"])
 
-    def masks(self) -> list[dict[str, Any]]:
-        """RLE objects as pycocotools takes them. The column must not hold nulls."""
-        struct: Any = self.table["segmentation"].combine_chunks()
-        sizes = _fixed_lists(struct.field("size"), 2).astype(np.int64).tolist()
-        counts = struct.field("counts").to_pylist()
-        return [{"size": size, "counts": one_mask} for size, one_mask in zip(sizes, counts)]
+    def masks(self) -> Masks:
+        """The masks, row for row. The column must not hold nulls."""
+        size, counts = self.table["segmentation"].flatten()
+        data, offsets = binary_to_numpy(counts)
+        return Masks(data, offsets, to_numpy(size))
 
     @property
     def keypoint_count(self) -> int:
@@ -93,9 +102,10 @@ class Side:
         Raises:
             InputError: a row has another number of keypoints than ``count``.
         """
-        column = self.table["keypoints"]
-        lengths = pc.list_value_length(column).fill_null(3 * count).to_numpy()
-        unlike = np.flatnonzero(lengths != 3 * count)
+        values, offsets = lists_to_numpy(self.table["keypoints"])
+        there = self.has("keypoints")
+        lengths = np.diff(offsets)
+        unlike = np.flatnonzero(there & (lengths != 3 * count))
         if len(unlike):
             raise self.error(
                 unlike[0],
@@ -103,24 +113,5 @@ class Side:
                 f" (x, y and a third of {count} keypoints)",
             )
         numbers = np.zeros((len(self), 3 * count))
-        numbers[self.has("keypoints")] = pc.list_flatten(column).to_numpy().reshape(-1, 3 * count)
+        numbers[there] = values.reshape(-1, 3 * count)
         return numbers
-
-
-def shapes(side: Side, task: str, layout: KeypointLayout | None) -> list[Any]:
-    """The task's shapes, one a row, as COCOeval takes them."""
-    if task == "segm":
-        return side.masks()
-    if task == "keypoints" and layout is not None:
-        return list(side.keypoints(len(layout.names)))
-    boxes: list[Any] = side.boxes().tolist()
-    return boxes
-
-
-def _fixed_lists(column: Any, length: int) -> NDArray[Any]:
-    """(N, length) of a column of fixed-size lists, zeros where it is null."""
-    rows = pc.is_valid(column).to_numpy(zero_copy_only=False)
-    flat = pc.list_flatten(column).to_numpy()
-    lists = np.zeros((len(rows), length), flat.dtype)
-    lists[rows] = flat.reshape(-1, length)
-    return lists

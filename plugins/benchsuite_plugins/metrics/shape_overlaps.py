@@ -1,12 +1,17 @@
-"""How the boxes or masks of detections and truths overlap, as the matching kernels take it."""
+"""How the shapes of detections and truths overlap, as the matching kernels take it."""
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
-from benchsuite.columns.arrow_arrays import binary_to_numpy, to_numpy
 from benchsuite.errors import ContractError
-from benchsuite_kernels.columns.overlaps import BoxOverlaps, MaskOverlaps, Masks, Overlaps
+from benchsuite.specs import KeypointLayout
+from benchsuite_kernels.columns.overlaps import (
+    BoxOverlaps,
+    KeypointOverlaps,
+    MaskOverlaps,
+    Overlaps,
+)
 from benchsuite_plugins.metrics.detection_areas import detection_boxes
 from benchsuite_plugins.metrics.scored_shapes import Side
 
@@ -24,12 +29,21 @@ def shape_overlaps(task: str, detections: Side, truths: Side, field: str) -> Ove
     if task == "bbox":
         return BoxOverlaps(detection_boxes(detections, field), truths.boxes())
     if task == "segm":
-        return MaskOverlaps(masks(detections), masks(truths))
+        return MaskOverlaps(detections.masks(), truths.masks())
     raise ContractError(f"no overlaps of {task} are measured here, but of bbox and segm")
 
 
-def masks(side: Side) -> Masks:
-    """The column of segmentations, which must not hold nulls."""
-    column: Any = side.table["segmentation"].combine_chunks()
-    counts, offsets = binary_to_numpy(column.field("counts"))
-    return Masks(counts, offsets, to_numpy(column.field("size")))
+def keypoint_overlaps(detections: Side, truths: Side, layout: KeypointLayout) -> KeypointOverlaps:
+    """OKS, row for row.
+
+    Raises:
+        InputError: a row has another number of keypoints than the layout.
+    """
+    count = len(layout.names)
+    return KeypointOverlaps(
+        detections=detections.keypoints(count),
+        truths=truths.keypoints(count),
+        boxes=truths.boxes(),
+        areas=truths.column("area"),
+        sigmas=np.array(layout.sigmas, np.float64),
+    )
