@@ -8,6 +8,7 @@
 #include "given_overlap.hpp"
 #include "keypoint_similarity.hpp"
 #include "mask_overlap.hpp"
+#include "match_groups.hpp"
 #include "overlapping_pairs.hpp"
 
 namespace benchsuite {
@@ -246,6 +247,30 @@ py::tuple pairs_that_overlap(const Array<int64_t>& groups, const Array<int64_t>&
                         as_array(std::move(pairs.values)));
 }
 
+py::array_t<int64_t> groups_of(const Array<int64_t>& images,
+                               const std::optional<Array<int64_t>>& categories,
+                               const Array<int64_t>& image_ids,
+                               const Array<int64_t>& category_ids, int threads) {
+  if (categories) require(*categories, "categories", {images.size()});
+  Output<int64_t> groups(images.size());
+  {
+    const py::gil_scoped_release release;
+    match_groups({images.data(), images.size()}, data_if_any(categories),
+                 {image_ids.data(), image_ids.size()}, {category_ids.data(), category_ids.size()},
+                 threads, groups.data());
+  }
+  return groups.array({images.size()});
+}
+
+py::array_t<int64_t> rows_by_group(const Array<int64_t>& groups, int threads) {
+  Output<int64_t> order(groups.size());
+  {
+    const py::gil_scoped_release release;
+    order_by_group({groups.data(), groups.size()}, threads, order.data());
+  }
+  return order.array({groups.size()});
+}
+
 py::array_t<double> means(const Array<double>& values, const Array<int64_t>& starts) {
   const int64_t count = starts.size() - 1;
   if (count < 0 || starts.data()[0] != 0 || starts.data()[count] != values.size())
@@ -274,6 +299,11 @@ void bind_detection_match(py::module_& module) {
   functions.def("overlapping_pairs", &pairs_that_overlap, py::arg("detection_groups").noconvert(),
                 py::arg("truth_groups").noconvert(), py::arg("crowd").noconvert(), py::arg("kind"),
                 py::arg("overlaps"), py::arg("least"), py::arg("threads"));
+  functions.def("match_groups", &groups_of, py::arg("images").noconvert(),
+                py::arg("categories").none(true).noconvert(), py::arg("image_ids").noconvert(),
+                py::arg("category_ids").noconvert(), py::arg("threads"));
+  functions.def("order_by_group", &rows_by_group, py::arg("groups").noconvert(),
+                py::arg("threads"));
   functions.def("pairwise_means", &means, py::arg("values").noconvert(),
                 py::arg("starts").noconvert());
 }

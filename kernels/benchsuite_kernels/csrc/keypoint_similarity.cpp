@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "clones.hpp"
+#include "pairwise_sum.hpp"
 #include "parallel.hpp"
 
 namespace benchsuite {
@@ -168,28 +169,6 @@ class PairFinder {
   std::vector<double> exponents_;
   std::vector<char> may_count_;
 };
-
-// NumPy's pairwise sum: blocks of up to 128 in eight running sums, halves of longer ones.
-double pairwise_sum(const double* values, int64_t count) {
-  if (count < 8) {
-    double sum = 0;
-    for (int64_t i = 0; i < count; ++i) sum += values[i];
-    return sum;
-  }
-  if (count > 128) {
-    const int64_t half = count / 2 - count / 2 % 8;
-    return pairwise_sum(values, half) + pairwise_sum(values + half, count - half);
-  }
-  double sums[8];
-  std::copy(values, values + 8, sums);
-  int64_t i = 8;
-  for (; i + 8 <= count; i += 8)
-    for (int lane = 0; lane < 8; ++lane) sums[lane] += values[i + lane];
-  double sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) +
-               ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-  for (; i < count; ++i) sum += values[i];
-  return sum;
-}
 
 }  // namespace
 
