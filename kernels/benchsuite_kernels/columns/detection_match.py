@@ -68,6 +68,7 @@ def match_detections(
     area_ranges: NDArray[np.float64],
     most_detections: int,
     threads: int,
+    which: bool = False,
 ) -> Matches:
     """Match the best detections of each group to its truths.
 
@@ -79,6 +80,7 @@ def match_detections(
         area_ranges: (A, 2) float64, smallest and largest area, in square pixels.
         most_detections: how many of a group count.
         threads: how many to use at most; the outcome does not depend on it.
+        which: whether ``Matches.takes`` is wanted too: which truth each detection takes.
 
     Raises:
         ValueError: an array has another dtype or shape than it should, or does not fit the rest;
@@ -97,7 +99,7 @@ def match_detections(
     if extension is None:
         tally("match_detections", "reference")
         return detection_match_reference.match_detections(
-            detections, truths, overlaps, iou_thresholds, area_ranges, most_detections
+            detections, truths, overlaps, iou_thresholds, area_ranges, most_detections, which
         )
     tally("match_detections", "c++")
     kind, record = native_overlaps(
@@ -118,5 +120,6 @@ def match_detections(
         area_ranges,
         most_detections,
         threads,
+        which,
     )
     return Matches(*found)

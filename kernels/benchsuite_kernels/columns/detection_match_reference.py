@@ -35,6 +35,7 @@ def match_detections(
     iou_thresholds: Floats,
     area_ranges: Floats,
     most_detections: int,
+    which: bool = False,
 ) -> Matches:
     """See ``detection_match.match_detections``."""
     order, ranks = counted_detections(detections.groups, detections.scores, most_detections)
@@ -46,6 +47,7 @@ def match_detections(
     count = len(iou_thresholds)
     matched = np.zeros((len(area_ranges), count, len(order)), np.bool_)
     ignored = np.zeros_like(matched)
+    takes = np.full(matched.shape, -1, np.int32)
     truth_matched = np.zeros((len(area_ranges), count, len(truths)), np.bool_)
     loses = np.zeros(len(truths), np.bool_) if truths.loses_match is None else truths.loses_match
     for rows, members in _shared_groups(detections.groups[order], truths.groups):
@@ -56,11 +58,12 @@ def match_detections(
                 taken = _taken(
                     matrix, min(threshold, NEARLY_ONE), truth_ignored[area, members], crowd
                 )
-                takes = taken >= 0
-                chosen = members[taken[takes]]
-                matched[area, t, rows[takes]] = ~loses[chosen]
-                ignored[area, t, rows[takes]] = truth_ignored[area, chosen]
+                takers = taken >= 0
+                chosen = members[taken[takers]]
+                matched[area, t, rows[takers]] = ~loses[chosen]
+                ignored[area, t, rows[takers]] = truth_ignored[area, chosen]
                 truth_matched[area, t, chosen] = True
+                takes[area, t, rows[takers]] = chosen
     ignored |= ~matched & outside[:, None]
     return Matches(
         order=order.astype(np.int64),
@@ -69,6 +72,7 @@ def match_detections(
         ignored=_bits(ignored),
         truth_matched=_bits(truth_matched),
         truth_ignored=_bits(np.repeat(truth_ignored[:, None], count, axis=1)),
+        takes=takes if which else None,
     )
 
 

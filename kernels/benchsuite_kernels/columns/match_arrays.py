@@ -88,6 +88,8 @@ class Matches:
         ignored: (A, D), whether it is ignored, in the order of ``order``.
         truth_matched: (A, G), whether a truth is taken, row for row as in ``Truths``.
         truth_ignored: (A, G), all bits or none: whether it is not to be found.
+        takes: (A, T, D) int32, the row of the truth that a detection takes, in the order of
+            ``order``; -1 for none. ``None`` where it was not asked for.
     """
 
     order: NDArray[np.int64]
@@ -96,3 +98,4 @@ class Matches:
     ignored: Bits
     truth_matched: Bits
     truth_ignored: Bits
+    takes: NDArray[np.int32] | None = None

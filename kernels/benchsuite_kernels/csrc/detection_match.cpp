@@ -74,6 +74,9 @@ class Matcher {
         table_.ignored[range * counted_ + group.place + rank] =
             static_cast<Bits>(all_if(ignored) & all_);
       }
+      if (table_.takes)
+        for (int64_t row = 0; row < rule_.area_count * rule_.threshold_count; ++row)
+          table_.takes[row * counted_ + group.place + rank] = -1;
     }
     if (group.truth_count == 0) return;
     start(group);
@@ -147,6 +150,7 @@ class Matcher {
           done_[range] |= takes;
           matched_[range] |= takes & kept;
           ignoring_[range] |= takes & among_ignored;
+          if (table_.takes) note(range, place, takes, truth);
         }
       }
     for (int64_t range = 0; range < ranges; ++range)
@@ -177,6 +181,7 @@ class Matcher {
         taken_[chosen * ranges + range] |= bit;
         if (!loses_match(group.truths[chosen])) matched |= bit;
         if (ignored_[chosen * ranges + range]) ignoring |= bit;
+        if (table_.takes) note(range, place, bit, group.truths[chosen]);
       }
       write(range, place, matched, ignoring);
     }
@@ -184,6 +189,12 @@ class Matcher {
 
   bool loses_match(int32_t truth) const {
     return truths_.loses_match != nullptr && truths_.loses_match[truth];
+  }
+
+  void note(int64_t range, int64_t place, uint64_t thresholds, int32_t truth) {
+    int32_t* const takes = table_.takes + range * rule_.threshold_count * counted_ + place;
+    for (int64_t t = 0; thresholds; ++t, thresholds >>= 1)
+      if (thresholds & 1) takes[t * counted_] = truth;
   }
 
   // A detection that matches is ignored with the truth it takes, else for its own sake.

@@ -39,6 +39,8 @@ struct MatchTable {
   Bits* ignored;
   Bits* truth_matched;
   Bits* truth_ignored;
+  // Or null: of each area range and threshold, the truth that each detection takes, -1 for none.
+  int32_t* takes;
 };
 
 // Bits: uint8_t, uint16_t, uint32_t or uint64_t, wide enough for the thresholds.

@@ -134,27 +134,34 @@ BoundOverlaps bind_overlaps(const std::string& kind, const py::object& record,
 template <class Bits>
 py::tuple match_in(const GroupOrder& order, const DetectionColumns& detections,
                    const TruthColumns& truths, const Overlaps& overlaps, const MatchRule& rule,
-                   int threads) {
+                   int threads, bool which) {
   const int64_t counted = order.counted(), areas = rule.area_count;
   Output<int64_t> rows(counted);
   Output<int32_t> ranks(counted);
   Output<Bits> matched(areas * counted), ignored(areas * counted);
   Output<Bits> truth_matched(areas * truths.count), truth_ignored(areas * truths.count);
+  const int64_t thresholds = rule.threshold_count;
+  std::optional<Output<int32_t>> takes;
+  if (which) takes.emplace(areas * thresholds * counted);
   {
     const py::gil_scoped_release release;
     match_detections<Bits>(order, detections, truths, overlaps, rule, threads,
                            {rows.data(), ranks.data(), matched.data(), ignored.data(),
-                            truth_matched.data(), truth_ignored.data()});
+                            truth_matched.data(), truth_ignored.data(),
+                            takes ? takes->data() : nullptr});
   }
   return py::make_tuple(rows.array({counted}), ranks.array({counted}),
                         matched.array({areas, counted}), ignored.array({areas, counted}),
                         truth_matched.array({areas, truths.count}),
-                        truth_ignored.array({areas, truths.count}));
+                        truth_ignored.array({areas, truths.count}),
+                        takes ? py::object(takes->array({areas, thresholds, counted}))
+                              : py::object(py::none()));
 }
 
 py::tuple match(const py::object& detections, const py::object& truths, const std::string& kind,
                 const py::object& overlaps, const Array<double>& thresholds,
-                const Array<double>& area_ranges, int64_t most_detections, int threads) {
+                const Array<double>& area_ranges, int64_t most_detections, int threads,
+                bool which) {
   const auto groups = attribute<int64_t>(detections, "groups");
   const auto scores = attribute<double>(detections, "scores");
   const auto areas = attribute<double>(detections, "areas");
@@ -193,7 +200,8 @@ py::tuple match(const py::object& detections, const py::object& truths, const st
                         : thresholds.size() <= 16 ? match_in<uint16_t>
                         : thresholds.size() <= 32 ? match_in<uint32_t>
                                                   : match_in<uint64_t>;
-  return matching(*order, detection_columns, truth_columns, *bound.overlaps, rule, threads);
+  return matching(*order, detection_columns, truth_columns, *bound.overlaps, rule, threads,
+                  which);
 }
 
 py::tuple keypoint_exponents(const py::object& detections, const Array<int64_t>& truth_groups,
@@ -292,7 +300,7 @@ void bind_detection_match(py::module_& module) {
   functions.def("match", &match, py::arg("detections"), py::arg("truths"), py::arg("kind"),
                 py::arg("overlaps"), py::arg("iou_thresholds").noconvert(),
                 py::arg("area_ranges").noconvert(), py::arg("most_detections"),
-                py::arg("threads"));
+                py::arg("threads"), py::arg("which"));
   functions.def("keypoint_exponents", &keypoint_exponents, py::arg("detections"),
                 py::arg("truth_groups").noconvert(), py::arg("overlaps"), py::arg("least"),
                 py::arg("most_detections"), py::arg("threads"));

@@ -115,6 +115,13 @@ def assert_as_official(matches: Matches, evaluation: COCOeval, most: int = 100) 
             ):
                 bits = got[area, rows] >> np.uint64(t).astype(got.dtype) & 1
                 np.testing.assert_array_equal(bits.astype(bool), want)
+            assert matches.takes is not None
+            takes = matches.takes[area, t, places]
+            matching = found["dtMatches"][t] != 0
+            named = [truth_rows[id_] for id_ in found["dtMatches"][t][matching]]
+            assert takes[matching].tolist() == named
+            # Nor does it take one otherwise, but for a truth with id 0.
+            assert set(takes[~matching].tolist()) <= {-1, truth_rows.get(0, -1)}
     assert matches.order.tolist() == order
 
 
@@ -160,6 +167,7 @@ def matched(
         area_ranges=ranges,
         most_detections=most,
         threads=threads,
+        which=True,
     )
 
 
@@ -378,7 +386,7 @@ def test_both_implementations_agree_on_many_rows(groups: np.ndarray, most: int) 
     overlaps = BoxOverlaps(random_boxes(random, 3000), random_boxes(random, 700))
     got = [matched(sides, overlaps, most=most, threads=threads) for threads in (1, 4)]
     want = detection_match.detection_match_reference.match_detections(
-        *sides, overlaps, THRESHOLDS, RANGES, most
+        *sides, overlaps, THRESHOLDS, RANGES, most, True
     )
     for each in got:
         assert_equal(each, want)
@@ -392,7 +400,7 @@ def test_both_implementations_agree_on_few_truths_among_many_groups() -> None:
     for spread in (groups, np.arange(30_000)):
         sides = random_sides(random, 40_000, 400, spread)
         want = detection_match.detection_match_reference.match_detections(
-            *sides, overlaps, THRESHOLDS, RANGES, 100
+            *sides, overlaps, THRESHOLDS, RANGES, 100, True
         )
         assert_equal(matched(sides, overlaps), want)
         assert want.truth_matched.any()
