@@ -179,10 +179,12 @@ def _outlines(instances: pa.Table) -> dict[int, NDArray[np.int64]]:
     rows = np.flatnonzero(is_present(instances["segmentation"]))
     found = {}
     for row, mask in zip(rows.tolist(), masks_of(instances, rows)):
-        height, width = mask["size"]
-        points = outline(rle.decode(mask["counts"], (height, width)).astype(np.bool_))
+        counts, size = mask["counts"], (mask["size"][0], mask["size"][1])
+        left, top, width, height = rle.to_bbox(counts, size)
+        inside = rle.decode(counts, size)[top : top + height, left : left + width]
+        points = outline(inside.astype(np.bool_))
         if len(points):
-            found[row] = points
+            found[row] = points + (left, top)
     return found
 
 
