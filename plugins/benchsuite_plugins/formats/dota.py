@@ -28,7 +28,13 @@ from benchsuite_plugins.formats.class_names import CLASS_FILE, listed_categories
 from benchsuite_plugins.formats.image_files import by_stem, find_images, image_sizes
 from benchsuite_plugins.formats.image_names import ImageNames, image_ids
 from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
-from benchsuite_plugins.formats.text_file import line_error, lines_of, numbers, shortened
+from benchsuite_plugins.formats.text_file import (
+    first_line,
+    line_error,
+    lines_of,
+    numbers,
+    shortened,
+)
 
 LABELS = "labelTxt"
 DETECTIONS = re.compile(r"Task1_(?P<name>.+)\.txt")
@@ -69,11 +75,10 @@ def recognises(path: Path) -> bool:
         return False
     if (path / LABELS).is_dir() or any(DETECTIONS.fullmatch(f.name) for f in path.glob("Task1_*")):
         return True
-    first = next((file for file in path.glob("*.txt") if file.name != CLASS_FILE), None)
-    if first is None:
+    found = first_line(file for file in path.glob("*.txt") if file.name != CLASS_FILE)
+    if found is None:
         return False
-    with first.open("rb") as file:
-        line = file.readline(1000).decode("utf-8", "replace")
+    line = found.decode("utf-8", "replace")
     fields = line.split()
     return _HEADER.match(line) is not None or (
         len(fields) in (9, 10) and all(map(_is_number, fields[:8])) and not _is_number(fields[8])

@@ -141,8 +141,10 @@ class VocCurves:
             bit = self.header.bits.type(1 << place)
             at = np.flatnonzero(true & bit)
             found = np.cumsum(weights[at])
-            passed_over = np.cumsum(np.where(ignored & bit, weights, 0.0))[at]
-            precision = found / np.maximum(counted[at] - passed_over, _LEAST)
+            of_difficult = np.flatnonzero(ignored & bit)
+            passed_over = np.append(0.0, np.cumsum(weights[of_difficult]))
+            before = counted[at] - passed_over[np.searchsorted(of_difficult, at)]
+            precision = found / np.maximum(before, _LEAST)
             curves.append(Curve(found / truths, precision, scores[at]))
         return curves
 

@@ -70,7 +70,9 @@ def match(
     # By descending score in each group, the earlier in the file first among equals.
     order = np.lexsort((-scores, groups))
     ascending = groups[order]
-    ranks = np.arange(len(order)) - np.searchsorted(ascending, ascending)
+    starts = np.flatnonzero(np.diff(ascending, prepend=-1))
+    sizes = np.diff(np.append(starts, len(order)))
+    ranks = np.arange(len(order)) - np.repeat(starts, sizes)
     difficult = to_numpy(truths["difficult"]) | to_numpy(truths["iscrowd"])
     matched, ignored, found = _outcomes(
         best.overlaps[order], best.truths[order], ranks, difficult, header, convention
