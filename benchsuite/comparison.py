@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from benchsuite.errors import InputError, UsageError
 from benchsuite.metric_selection import ResolvedMetric, make_metric
@@ -20,7 +22,7 @@ from benchsuite.recording import matches_table
 from benchsuite.store.results_store import Store
 
 if TYPE_CHECKING:
-    from benchsuite.intervals import Difference
+    from benchsuite.intervals import Comparison
 
 _SAME = {
     "dataset": "dataset",
@@ -33,21 +35,25 @@ _SAME = {
 
 @dataclass(frozen=True, slots=True)
 class ComparedValue:
-    """One number of both results; ``difference`` is the second less the first."""
+    """One number of both results.
+
+    Attributes:
+        name: with its prefix, ``"bbox/AP"``.
+        primary, higher_is_better: as the metric's spec says.
+        paired: both numbers, and the second less the first.
+    """
 
     name: str
     primary: bool
     higher_is_better: bool
-    first: float
-    second: float
-    difference: Difference
+    paired: Comparison
 
     @property
     def worse(self) -> bool:
         """Whether the second is worse by more than chance: the whole interval says so."""
         if self.higher_is_better:
-            return self.difference.high < 0
-        return self.difference.low > 0
+            return self.paired.high < 0
+        return self.paired.low > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +82,8 @@ class ComparedRuns:
             "split": self.first["split"],
             "values": {
                 value.name: {
-                    "first": value.first,
-                    "second": value.second,
-                    "difference": value.difference.to_json(),
+                    **value.paired.to_json(),
+                    "name": value.name,
                     "worse": value.worse,
                 }
                 for value in self.values
@@ -112,14 +117,9 @@ def compare_runs(
         store.read("prediction_images", [run_id], columns=["image_id"])["image_id"].to_numpy()
         for run_id in ids
     ]
-    if sorted(images[0].tolist()) != sorted(images[1].tolist()):
-        raise InputError(
-            f"the two runs were scored on different images ({len(images[0])} and {len(images[1])})",
-            remedy="Give both the same --limit",
-        )
     values: list[ComparedValue] = []
     for metric in _shared_metrics(store, ids):
-        values += _compared(store, ids, metric, images[0], replicates, seed)
+        values += _compared(store, ids, metric, images, replicates, seed)
     return ComparedRuns(rows[0], rows[1], values)
 
 
@@ -150,7 +150,7 @@ def _compared(
     store: Store,
     ids: Sequence[str],
     metric: ResolvedMetric,
-    image_ids: Any,
+    images: Sequence[NDArray[np.int64]],
     replicates: int,
     seed: int,
 ) -> list[ComparedValue]:
@@ -158,18 +158,15 @@ def _compared(
 
     spec = metric.spec
     first, second = (_matches(store, matches_table(spec.name), run_id) for run_id in ids)
-    differences = compare(metric.metric, first, second, image_ids, replicates=replicates, seed=seed)
-    values = [metric.metric.accumulate(each).metrics for each in (first, second)]
+    found = compare(metric.metric, first, second, *images, replicates=replicates, seed=seed)
     return [
         ComparedValue(
             name=f"{spec.value_prefix}/{name}",
             primary=name == spec.primary,
             higher_is_better=spec.higher_is_better,
-            first=values[0][name],
-            second=values[1][name],
-            difference=difference,
+            paired=paired,
         )
-        for name, difference in differences.items()
+        for name, paired in found.items()
     ]
 
 

@@ -67,7 +67,7 @@ def compare(
         _show(compared, every)
     if gate and compared.worse:
         worse = ", ".join(
-            f"{each.name} by {-100 * each.difference.value:.2f} points" for each in compared.worse
+            f"{each.name} by {100 * abs(each.paired.difference):.2f} points" for each in compared.worse
         )
         raise ToleranceError(f"{compared.second['model']} is worse in {worse}")
 
@@ -88,14 +88,14 @@ def _show(compared: ComparedRuns, every: bool) -> None:
         table.add_column(heading, justify="right")
     for each in compared.values:
         if every or each.primary:
-            change = each.difference
+            paired = each.paired
             table.add_row(
                 each.name,
-                f"{100 * each.first:.2f}",
-                f"{100 * each.second:.2f}",
-                f"{100 * change.value:+.2f}",
-                f"[{100 * change.low:+.2f}, {100 * change.high:+.2f}]",
-                f"{change.p_value:.3f}",
+                f"{100 * paired.value_a:.2f}",
+                f"{100 * paired.value_b:.2f}",
+                f"{100 * paired.difference:+.2f}",
+                f"[{100 * paired.low:+.2f}, {100 * paired.high:+.2f}]",
+                f"{paired.p_value:.3f}",
             )
     console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(table)

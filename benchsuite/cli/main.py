@@ -13,7 +13,8 @@ from benchsuite.errors import BenchsuiteError, PluginError
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("benchsuite.cli.run:run", "Take a model to a dataset: predict, score, store, show."),
-    "eval": ("benchsuite.cli.eval:eval_", "Score a COCO results file."),
+    "eval": ("benchsuite.cli.eval:eval_", "Score predictions that lie in files."),
+    "compare": ("benchsuite.cli.compare:compare", "Hold two results against each other, paired."),
     "reproduce": (
         "benchsuite.cli.reproduce:reproduce",
         "Hold a run against the published number.",
