@@ -140,6 +140,13 @@ def render(outcome: Outcome, dataset_title: str) -> list[RenderableType]:
     for warning in outcome.run["warnings"]:
         shown.append(Text(f"! {warning}", style="yellow"))
     shown.extend(_tables(outcome))
+    if any(not each.low <= each.value <= each.high for each in outcome.intervals.values()):
+        shown.append(
+            Text(
+                "On few images AP is too high on average. Intervals are corrected for that, and may "
+                "lie below the value."
+            )
+        )
     shown.extend(_slice_table(outcome))
     shown.extend(Text(line) for line in _latency(outcome))
     if worst := _worst_classes(outcome.per_class):

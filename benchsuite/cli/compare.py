@@ -66,9 +66,8 @@ def compare(
     else:
         _show(compared, every)
     if gate and compared.worse:
-        worse = ", ".join(
-            f"{each.name} by {100 * abs(each.paired.difference):.2f} points" for each in compared.worse
-        )
+        by = [f"{each.name} by {100 * abs(each.paired.difference):.2f}" for each in compared.worse]
+        worse = f"{', '.join(by)} points"
         raise ToleranceError(f"{compared.second['model']} is worse in {worse}")
 
 

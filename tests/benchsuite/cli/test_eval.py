@@ -72,20 +72,58 @@ def test_the_page_is_drawn_when_asked_for(files, capsys):
     assert "95% interval" in Path(told["report"]).read_text(encoding="utf-8")
 
 
+def many_images():
+    """Truth of forty images with one object each, every third of which is missed."""
+    images = [{"id": i, "file_name": f"{i}.png", "width": 100, "height": 80} for i in range(40)]
+    annotations = [
+        {"id": i + 1, "image_id": i, "category_id": 2, "bbox": [5, 5, 20, 30], "area": 600}
+        for i in range(40)
+    ]
+    found = [
+        {"image_id": i, "category_id": 2, "bbox": [5, 5 + 20 * (i % 3 == 0), 20, 30], "score": 0.5}
+        for i in range(40)
+    ]
+    return {**TRUTH, "images": images, "annotations": annotations}, found
+
+
 def test_intervals_are_told_and_stored(files, capsys):
-    found = [PERFECT[0], {**PERFECT[1], "bbox": [60, 60, 5, 5]}, PERFECT[2]]
-    arguments = [*files(found), "--task", "bbox", "--ci", "--replicates", "200", "--json"]
+    truth, found = many_images()
+    arguments = [
+        *files(found, truth),
+        *("--task", "bbox", "--ci", "--replicates", "200", "--json"),
+    ]
     assert main(arguments) == 0
     first = outcome(capsys)
     interval = first["intervals"]["bbox/AP"]
-    assert interval["low"] <= interval["high"]
-    assert interval["value"] == first["metrics"]["bbox/AP"]
+    assert interval["low"] < first["metrics"]["bbox/AP"] < interval["high"]
     assert interval["replicates"] == 200 and interval["seed"] == 0
     stored = pq.read_table(first["results"]).to_pylist()
     ap = next(row for row in stored if row["name"] == "bbox/AP")
     assert (ap["ci_low"], ap["ci_high"]) == (interval["low"], interval["high"])
     assert main(arguments) == 0
     assert outcome(capsys)["intervals"] == first["intervals"]
+
+
+def test_comparing_two_results_and_gating_on_it(files, capsys, tmp_path):
+    truth, found = many_images()
+    run_ids = []
+    for predictions in (found, [each for each in found if each["image_id"] % 2]):
+        assert main([*files(predictions, truth), "--task", "bbox", "--json"]) == 0
+        run_ids.append(outcome(capsys)["run_id"])
+    compare = ["compare", *run_ids, "--results", str(tmp_path / "results")]
+    assert main([*compare, "--json"]) == 0
+    told = outcome(capsys)
+    assert told["values"]["bbox/AP"]["difference"] < 0 and told["worse"] == ["bbox/AP"]
+    assert main([*compare, "--gate"]) == 3
+    assert "worse in bbox/AP" in capsys.readouterr().err
+    assert main(["compare", run_ids[1], run_ids[0], *compare[3:], "--gate"]) == 0
+    assert main(["compare", run_ids[0], "20", *compare[3:]]) == 2
+    other = json.loads(json.dumps(truth))
+    other["annotations"][0]["area"] = 601
+    assert main([*files(found, other), "--task", "bbox", "--json"]) == 0
+    strange = outcome(capsys)["run_id"]
+    assert main(["compare", run_ids[0], strange, *compare[3:]]) == 1
+    assert "annotations" in capsys.readouterr().err
 
 
 def test_the_official_scorer_says_the_same(files, capsys):
