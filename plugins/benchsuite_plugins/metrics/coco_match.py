@@ -23,6 +23,7 @@ from benchsuite_kernels.columns.detection_match import (
     Truths,
     match_detections,
 )
+from benchsuite_kernels.columns.match_groups import match_groups, order_by_group
 from benchsuite_kernels.threads import evaluation_threads
 from benchsuite_plugins.metrics.coco_protocol import EVERY_CATEGORY
 from benchsuite_plugins.metrics.detection_areas import deciding_field, detection_areas
@@ -67,32 +68,36 @@ class Grouped:
     rows: MatchedSide
 
     @classmethod
-    def of(cls, side: Side, evaluated: Evaluated) -> Grouped:
-        """
+    def of(cls, side: Side, evaluated: Evaluated, *, every_image: bool) -> Grouped:
+        """The rows of images and categories that are evaluated.
+
+        Args:
+            every_image: whether a row of another image is an error.
+
         Raises:
-            InputError: a row is of an unknown category, or of an image that is not evaluated.
+            InputError: a row is of an unknown category, or of another image.
         """
-        ids = side.column("category_id")
-        categories, counted = _places(ids, evaluated.category_ids)
-        if not counted.all():
-            strange = ~counted & ~_places(ids, evaluated.known_ids)[1]
-            if strange.any():
-                raise _unknown(side, "category_id", strange)
-        images, known = _places(side.column("image_id"), evaluated.image_ids)
-        if not known.all():
-            raise _unknown(side, "image_id", ~known)
-        if not counted.all():
-            kept = np.flatnonzero(counted)
-            side, categories, images = side.take(kept), categories[kept], images[kept]
+        images, categories = side.column("image_id"), side.column("category_id")
+        threads = evaluation_threads()
+        groups = match_groups(
+            images, categories, evaluated.image_ids, evaluated.category_ids, threads=threads
+        )
+        kept = groups >= 0
+        if not kept.all():
+            strange = np.flatnonzero(~kept & ~np.isin(categories, evaluated.known_ids))
+            if len(strange):
+                raise _unknown(side, "category_id", strange[0])
+            strange = np.flatnonzero(~kept & ~np.isin(images, evaluated.image_ids))
+            if every_image and len(strange):
+                raise _unknown(side, "image_id", strange[0])
+            side, groups = side.take(np.flatnonzero(kept)), groups[kept]
+        shown = side.column("category_id")
         if not evaluated.apart:
             # COCOeval puts the categories of an image one after the other.
-            order = np.argsort(categories, kind="stable")
-            side, images = side.take(order), images[order]
-            shown = np.full(len(images), EVERY_CATEGORY, np.int64)
-            groups = images
-        else:
-            shown = side.column("category_id")
-            groups = categories * max(len(evaluated.image_ids), 1) + images
+            category_places, groups = np.divmod(groups, max(len(evaluated.image_ids), 1))
+            order = order_by_group(category_places, threads=threads)
+            side, groups = side.take(order), groups[order]
+            shown = np.full(len(groups), EVERY_CATEGORY, np.int64)
         rows = MatchedSide(side.column("image_id"), shown, side.column(side.id_column))
         return cls(side, groups, rows)
 
@@ -130,30 +135,36 @@ def match(
     ignored = crowd
     if protocol.task == "keypoints":
         ignored = crowd | (truths.side.column("num_keypoints") == 0)
-    matches = match_detections(
-        Detections(
-            detections.groups,
-            detections.side.column("score"),
-            detection_areas(detections.side, field),
-        ),
-        Truths(
-            groups=truths.groups,
-            areas=truths.side.column("area"),
-            ignored=ignored,
-            crowd=crowd,
-            loses_match=truths.rows.source_ids == 0,
-        ),
-        _overlaps(protocol.task, detections.side, truths.side, field, layout),
-        iou_thresholds=np.array(protocol.iou_thresholds),
-        area_ranges=np.array(protocol.area_ranges),
-        most_detections=protocol.most_detections,
-        threads=evaluation_threads(),
-    )
+    try:
+        matches = match_detections(
+            Detections(
+                detections.groups,
+                detections.side.column("score"),
+                detection_areas(detections.side, field),
+            ),
+            Truths(
+                groups=truths.groups,
+                areas=truths.side.column("area"),
+                ignored=ignored,
+                crowd=crowd,
+                loses_match=truths.rows.source_ids == 0,
+            ),
+            _overlaps(protocol.task, detections.side, truths.side, field, layout),
+            iou_thresholds=np.array(protocol.iou_thresholds),
+            area_ranges=np.array(protocol.area_ranges),
+            most_detections=protocol.most_detections,
+            threads=evaluation_threads(),
+        )
+    except ValueError:
+        if protocol.task == "segm":
+            detections.side.check_masks()
+            truths.side.check_masks()
+        raise
     return make_match_table(
         detections.rows,
         detections.side.column("score"),
         truths.rows,
-        np.argsort(truths.groups, kind="stable"),
+        order_by_group(truths.groups, threads=evaluation_threads()),
         matches,
         header,
     )
@@ -180,14 +191,12 @@ def _truths(truth: Truth, evaluated: Evaluated, task: str) -> Grouped:
     if task == "keypoints":
         fields += ["bbox", "num_keypoints"]
     side = Side.truths(truth.instances, truth.source).select(fields)
-    run = np.isin(side.column("image_id"), evaluated.image_ids)
-    if not run.all():
-        side = side.take(np.flatnonzero(run))
+    grouped = Grouped.of(side, evaluated, every_image=False)
     if task != "keypoints":
-        side.require(FIELDS[task], f"which {task} is scored by")
+        grouped.side.require(FIELDS[task], f"which {task} is scored by")
     else:
-        side.require("bbox", "which keypoints are scored by")
-    return Grouped.of(side, evaluated)
+        grouped.side.require("bbox", "which keypoints are scored by")
+    return grouped
 
 
 def _detections(found: Side, field: str, evaluated: Evaluated, task: str) -> Grouped:
@@ -195,7 +204,7 @@ def _detections(found: Side, field: str, evaluated: Evaluated, task: str) -> Gro
     side = found.select(["image_id", "category_id", "score", *needed])
     if task != "bbox":
         side.require(FIELDS[task], f"which {task} is scored by")
-    return Grouped.of(side, evaluated)
+    return Grouped.of(side, evaluated, every_image=True)
 
 
 def _overlaps(
@@ -206,23 +215,6 @@ def _overlaps(
     return shape_overlaps(task, detections, truths, field)
 
 
-def _places(ids: Ids, known: Ids) -> tuple[Ids, NDArray[np.bool_]]:
-    """Where each id stands among those known, and whether it does."""
-    if not len(known):
-        return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
-    first, last = int(known[0]), int(known[-1])
-    if last - first < 4 * (len(known) + len(ids)):
-        # A table look-up, where ids lie close together: a binary search is ten times slower.
-        places = np.full(last - first + 1, -1, np.int64)
-        places[known - first] = np.arange(len(known))
-        within = (ids >= first) & (ids <= last)
-        found = places[np.where(within, ids, first) - first]
-        return found, within & (found >= 0)
-    found = np.minimum(np.searchsorted(known, ids), len(known) - 1)
-    return found, known[found] == ids
-
-
-def _unknown(side: Side, column: str, strange: NDArray[np.bool_]) -> InputError:
-    row = int(strange.argmax())
+def _unknown(side: Side, column: str, row: np.int64) -> InputError:
     found = side.column(column)[row]
     return side.error(row, f"{column} {found} is not among those that are evaluated")

@@ -17,6 +17,7 @@ from benchsuite.columns.arrow_arrays import (
     to_numpy,
 )
 from benchsuite.errors import InputError
+from benchsuite_kernels.columns import rle_batch
 from benchsuite_kernels.columns.overlaps import Masks
 
 FIELDS = {"bbox": "bbox", "segm": "segmentation", "keypoints": "keypoints"}
@@ -90,6 +91,14 @@ class Side:
         size, counts = self.table["segmentation"].flatten()
         data, offsets = binary_to_numpy(counts)
         return Masks(data, offsets, to_numpy(size))
+
+    def check_masks(self) -> None:
+        """Raises ``InputError`` for the first mask that is malformed. There must be no nulls."""
+        masks = self.masks()
+        try:
+            rle_batch.validate(masks.counts, masks.offsets, masks.sizes.astype(np.int64))
+        except rle_batch.MaskError as error:
+            raise self.error(error.row, f"segmentation: {error}") from None
 
     @property
     def keypoint_count(self) -> int:
