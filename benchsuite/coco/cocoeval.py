@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchsuite.coco.accumulation import curves_of_entries, curves_of_rows
+from benchsuite.coco.entries import all_entries
 from benchsuite.coco.image_evaluation import Entry, by_score, image_entry
 from benchsuite.coco.matching import Matching
 from benchsuite.coco.params import Params
@@ -20,6 +21,7 @@ from benchsuite.coco.records import Record, values
 from benchsuite.coco.similarity import keypoint_similarity, shape_overlaps
 from benchsuite.coco.summary import summarize
 from benchsuite.errors import UsageError
+from benchsuite_kernels.columns.match_arrays import Matches
 
 _STEPS = ("_prepare", "computeIoU", "computeOks", "evaluateImg")
 """Methods that a subclass may replace; ``evaluate`` then goes image by image, through them."""
@@ -56,6 +58,7 @@ class COCOeval:
         self.stats: Any = []
         self._paramsEval: Any = {}
         self._matching: Matching | None = None
+        self._matches: list[tuple[int, Matches]] = []
         self._evaluated: tuple[list[Record], list[Record]] = ([], [])
         self.evalImgs = defaultdict(list)
         self.ious = {}
@@ -90,6 +93,7 @@ class COCOeval:
             self._evaluate_by_steps()
         else:
             self._matching = Matching.of(*self._evaluated, self._paramsEval)
+            self._matches = self._matching.matches()
             self.__dict__.pop("evalImgs", None)
             self.__dict__.pop("ious", None)
         print(f"DONE (t={time.time() - start:0.2f}s).")
@@ -173,7 +177,12 @@ class COCOeval:
         self, imgId: Any, catId: Any, aRng: Sequence[float], maxDet: int
     ) -> Entry | None:
         """The entry of ``evalImgs`` of an image, category and area range, by ``ious``."""
-        return self._entry(self.params, imgId, catId, aRng, maxDet)
+        truths, detections = self._records_of(self.params, imgId, catId)
+        if not truths and not detections:
+            return None
+        counted, overlaps = by_score(detections, maxDet), self.ious[imgId, catId]
+        entry = image_entry(truths, counted, overlaps, self.params.iouThrs, aRng)
+        return {"image_id": imgId, "category_id": catId, "aRng": aRng, "maxDet": maxDet, **entry}
 
     def _iou(self, params: Params, image: Any, category: Any) -> Any:
         truths, detections = self._records_of(params, image, category)
@@ -187,16 +196,6 @@ class COCOeval:
     def _oks(self, params: Params, image: Any, category: Any) -> Any:
         detections = by_score(self._dts[image, category], params.maxDets[-1])
         return keypoint_similarity(self._gts[image, category], detections, params.kpt_oks_sigmas)
-
-    def _entry(
-        self, params: Params, image: Any, category: Any, area: Sequence[float], most: int
-    ) -> Entry | None:
-        truths, detections = self._records_of(params, image, category)
-        if not truths and not detections:
-            return None
-        counted, overlaps = by_score(detections, most), self.ious[image, category]
-        entry = image_entry(truths, counted, overlaps, params.iouThrs, area)
-        return {"image_id": image, "category_id": category, "aRng": area, "maxDet": most, **entry}
 
     def _records_of(
         self, params: Params, image: Any, category: Any
@@ -223,13 +222,7 @@ class COCOeval:
 
     @cached_property
     def evalImgs(self) -> Any:
-        params = self._paramsEval
-        return [
-            self._entry(params, image, category, area, params.maxDets[-1])
-            for category in (params.catIds if params.useCats else [-1])
-            for area in params.areaRng
-            for image in params.imgIds
-        ]
+        return [] if self._matching is None else all_entries(self._matching)
 
     # --- accumulate and summarize -------------------------------------------------------------
 
@@ -252,7 +245,8 @@ class COCOeval:
         if not self._has_entries():
             print("Please run evaluate() first")
         if "evalImgs" not in self.__dict__ and self._matching is not None and self._fits(params):
-            curves = curves_of_rows(list(self._matching.rows()), params, categories)
+            chunks = [(count, self._matching.rows(found)) for count, found in self._matches]
+            curves = curves_of_rows(chunks, params, categories)
         else:
             curves = curves_of_entries(self.evalImgs, self._paramsEval, params, categories)
         self.eval = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,27 +80,30 @@ def _places(records: Sequence[Record], field: str, ids: Sequence[Any]) -> NDArra
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Detections matched to truths, by the parameters of ``COCOeval``.
+    """Detections and truths as they are matched, by the parameters of ``COCOeval``.
 
     Attributes:
-        detections, truths: what was matched.
-        chunks: thresholds and the matches at them.
+        params: copies of those.
+        detections, truths: the records.
+        sides: the same as the kernel takes them; groups ascend by category, then image.
+        overlaps: how they overlap.
     """
 
     params: Params
     detections: Side
     truths: Side
-    chunks: Sequence[tuple[NDArray[np.float64], Matches]]
+    sides: tuple[Detections, Truths]
+    overlaps: Overlaps
 
     @classmethod
     def of(cls, truths: Sequence[Record], detections: Sequence[Record], params: Params) -> Matching:
-        """Match records.
+        """Records as arrays.
 
         Args:
             truths: with ``ignore`` set; of ``segm``, with RLE as ``segmentation``, as detections.
 
         Raises:
-            InputError: a record lacks what is evaluated, or holds a malformed one.
+            InputError: a record lacks what is evaluated, or has something else in its place.
         """
         found, wanted = Side.of(detections, params), Side.of(truths, params)
         areas = numbers(found.records, "area")
@@ -119,46 +122,53 @@ class Matching:
             ),
         )
         overlaps = _overlaps(found.records, wanted.records, sides, params)
-        thresholds = np.array(params.iouThrs, np.float64)
+        return cls(params, found, wanted, sides, overlaps)
+
+    def matches(self, *, which: bool = False) -> list[tuple[int, Matches]]:
+        """The number of thresholds, and the matches at them, for as many as are matched at once.
+
+        Args:
+            which: whether ``Matches.takes`` is wanted.
+
+        Raises:
+            InputError: a mask is malformed.
+        """
+        thresholds = np.array(self.params.iouThrs, np.float64)
         chunks = []
         for first in range(0, len(thresholds), MOST_THRESHOLDS):
             chunk = thresholds[first : first + MOST_THRESHOLDS]
             try:
                 matches = match_detections(
-                    *sides,
-                    overlaps,
+                    *self.sides,
+                    self.overlaps,
                     iou_thresholds=chunk,
-                    area_ranges=np.array(params.areaRng, np.float64).reshape(-1, 2),
-                    most_detections=params.maxDets[-1],
+                    area_ranges=np.array(self.params.areaRng, np.float64).reshape(-1, 2),
+                    most_detections=self.params.maxDets[-1],
                     threads=evaluation_threads(),
+                    which=which,
                 )
             except ValueError:
-                if params.iouType == "segm":
-                    check_masks(wanted.records)
-                    check_masks(found.records)
+                if self.params.iouType == "segm":
+                    check_masks(self.truths.records)
+                    check_masks(self.detections.records)
                 raise
-            chunks.append((chunk, matches))
-        return cls(params, found, wanted, chunks)
+            chunks.append((len(chunk), matches))
+        return chunks
 
-    def rows(self) -> Iterator[tuple[int, MatchRows]]:
-        """The number of thresholds of each chunk, and its matches as a table."""
-        found, wanted = self.detections, self.truths
-        for thresholds, matches in self.chunks:
-            counted = matches.order
-            sizes = [len(counted), len(wanted.records)]
-            scores = numbers(found.records, "score")[counted]
-            yield (
-                len(thresholds),
-                MatchRows(
-                    images=np.concatenate([found.images[counted], wanted.images]),
-                    categories=np.concatenate([found.categories[counted], wanted.categories]),
-                    is_truth=np.repeat([False, True], sizes),
-                    ranks=np.concatenate([matches.ranks, np.zeros(sizes[1], np.int32)]),
-                    scores=np.concatenate([scores, np.zeros(sizes[1])]),
-                    matched=list(np.hstack([matches.matched, matches.truth_matched])),
-                    ignored=list(np.hstack([matches.ignored, matches.truth_ignored])),
-                ),
-            )
+    def rows(self, matches: Matches) -> MatchRows:
+        """Matches as a table."""
+        found, wanted, counted = self.detections, self.truths, matches.order
+        sizes = [len(counted), len(wanted.records)]
+        scores = self.sides[0].scores[counted]
+        return MatchRows(
+            images=np.concatenate([found.images[counted], wanted.images]),
+            categories=np.concatenate([found.categories[counted], wanted.categories]),
+            is_truth=np.repeat([False, True], sizes),
+            ranks=np.concatenate([matches.ranks, np.zeros(sizes[1], np.int32)]),
+            scores=np.concatenate([scores, np.zeros(sizes[1])]),
+            matched=list(np.hstack([matches.matched, matches.truth_matched])),
+            ignored=list(np.hstack([matches.ignored, matches.truth_ignored])),
+        )
 
 
 def _crowd(truths: Sequence[Record]) -> NDArray[np.bool_]:
