@@ -353,6 +353,7 @@ def benchsuite_metrics() -> list[MetricSpec]:
             prefix=f"lvis-{task}",
             summary=f"LVIS average precision of {what}, as the lvis package computes it",
             licence="Apache-2.0",
+            options="benchsuite_plugins.metrics.lvis_protocol:LvisOptions",
             official=f"benchsuite_plugins.metrics.lvis_official:{task}",
         )
 

@@ -15,7 +15,7 @@ from benchsuite._version import __version__
 from benchsuite.protocols import Predictions, Scores, Truth
 from benchsuite_plugins.metrics.coco_summary import per_class, pr_curves, summary
 from benchsuite_plugins.metrics.lvis_match import match
-from benchsuite_plugins.metrics.lvis_protocol import lvis_protocol
+from benchsuite_plugins.metrics.lvis_protocol import LvisOptions, lvis_protocol
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.precision_recall import accumulate
 from benchsuite_plugins.metrics.resampling import resample
@@ -29,10 +29,15 @@ class LvisAP:
 
     Args:
         task: ``bbox`` or ``segm``.
+        options: what is chosen otherwise.
+
+    Raises:
+        UsageError: an option is out of range.
     """
 
-    def __init__(self, task: str) -> None:
-        self._task = task
+    def __init__(self, task: str, options: LvisOptions | None = None) -> None:
+        self._task, self._options = task, options
+        lvis_protocol(task, (), options)
 
     @property
     def evaluator(self) -> str:
@@ -41,7 +46,7 @@ class LvisAP:
     def match(self, truth: Truth, predictions: Predictions) -> pa.Table:
         """The match table: see ``lvis_match.match``."""
         category_ids = tuple(sorted({category.id for category in truth.categories}))
-        protocol = lvis_protocol(self._task, truth.categories)
+        protocol = lvis_protocol(self._task, truth.categories, self._options)
         return match(truth, predictions, MatchHeader(protocol, category_ids, self.evaluator))
 
     def accumulate(
@@ -58,11 +63,11 @@ class LvisAP:
         return resample(matches, image_ids, weights)
 
 
-def bbox() -> LvisAP:
+def bbox(options: LvisOptions | None = None) -> LvisAP:
     """AP of boxes."""
-    return LvisAP("bbox")
+    return LvisAP("bbox", options)
 
 
-def segm() -> LvisAP:
+def segm(options: LvisOptions | None = None) -> LvisAP:
     """AP of masks."""
-    return LvisAP("segm")
+    return LvisAP("segm", options)

@@ -8,19 +8,17 @@ an area do not exist, and crowds are truths like any other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.columns.arrow_arrays import from_numpy, to_numpy
+from benchsuite.columns.arrow_arrays import to_numpy
 from benchsuite.errors import InputError
 from benchsuite.protocols import Predictions, Truth
 from benchsuite_kernels.columns.detection_match import (
     Detections,
-    Matches,
     Truths,
     match_detections,
 )
@@ -35,8 +33,7 @@ from benchsuite_plugins.metrics.detection_areas import (
     detection_areas,
 )
 from benchsuite_plugins.metrics.federated_truth import has_area, looked_for, places
-from benchsuite_plugins.metrics.lvis_protocol import MOST_DETECTIONS
-from benchsuite_plugins.metrics.match_table import MatchHeader
+from benchsuite_plugins.metrics.match_table import MatchedSide, MatchHeader, make_match_table
 from benchsuite_plugins.metrics.scored_shapes import FIELDS, Side
 from benchsuite_plugins.metrics.shape_overlaps import shape_overlaps
 
@@ -63,17 +60,29 @@ def match(truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Tab
         Truths(
             groups=truths.groups,
             areas=truths.side.column("area"),
-            ignored=to_numpy(truths.side.table["difficult"]),
+            ignored=truths.side.column("difficult"),
             crowd=np.zeros(len(truths.groups), np.bool_),
             loses_match=truths.ids == 0,
         ),
         shape_overlaps(header.protocol.task, detections.side, truths.side, detections.field),
         iou_thresholds=np.array(header.protocol.iou_thresholds),
         area_ranges=np.array(header.protocol.area_ranges),
-        most_detections=MOST_DETECTIONS,
+        most_detections=header.protocol.most_detections,
         threads=evaluation_threads(),
     )
-    return _table(detections, truths, matches, searched, header)
+    return make_match_table(
+        _rows(detections.groups, detections.predictions, searched),
+        detections.scores,
+        _rows(truths.groups, truths.ids, searched),
+        np.arange(len(truths.groups)),
+        matches,
+        header,
+    )
+
+
+def _rows(groups: Rows, sources: Rows, searched: LookedFor) -> MatchedSide:
+    categories, images = np.divmod(groups, max(len(searched.image_ids), 1))
+    return MatchedSide(searched.image_ids[images], searched.category_ids[categories], sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +102,8 @@ class _Truths:
     @classmethod
     def of(cls, truth: Truth, image_ids: Rows, category_ids: Rows, header: MatchHeader) -> _Truths:
         field = FIELDS[header.protocol.task]
-        columns = ["annotation_id", "image_id", "category_id", "area", "difficult", field]
-        side = Side.truths(truth.instances.select(columns), truth.source)
+        columns = ["image_id", "category_id", "area", "difficult", field]
+        side = Side.truths(truth.instances, truth.source).select(columns)
         images, categories = side.column("image_id"), side.column("category_id")
         image_places, known_image = places(images, image_ids)
         category_places, known_category = places(categories, category_ids)
@@ -137,18 +146,18 @@ class _Detections:
             side.column("category_id"),
             side.column("score"),
             searched,
-            most=MOST_DETECTIONS,
+            most=header.protocol.most_detections,
             threads=evaluation_threads(),
         )
         _check_ids(side, chosen)
-        field = _deciding_field(side)
+        field = _deciding_field(side, header.protocol.most_detections)
         needed = {field, FIELDS[task]} if task == "segm" else {field, "bbox"}
         if len(side):
             side.require(field, "though the first detection has it")
             if task == "segm":
                 side.require(FIELDS[task], f"which {task} is scored by")
         # Rows of columns that are not needed are not worth copying.
-        shapes = replace(side, table=side.table.select(sorted(needed))).take(chosen.rows)
+        shapes = side.select(sorted(needed)).take(chosen.rows)
         areas = detection_areas(shapes, field)
         rows, groups, not_exhaustive = chosen.rows, chosen.groups, chosen.not_exhaustive
         kept = has_area(areas)
@@ -186,7 +195,7 @@ def _check_ids(side: Side, chosen: FederatedDetections) -> None:
             raise side.error(row, f"{column} {found} is not among those that are evaluated")
 
 
-def _deciding_field(detections: Side) -> str:
+def _deciding_field(detections: Side, most: int) -> str:
     """The field that areas are taken from: that of the detection which ``LVISResults`` has first.
 
     It puts the images in order of their first detection, and the best detection of one that has too
@@ -197,42 +206,7 @@ def _deciding_field(detections: Side) -> str:
     images, scores = detections.column("image_id"), detections.column("score")
     rows = np.flatnonzero(images == images[0])
     first = 0
-    if len(rows) > MOST_DETECTIONS:
+    if len(rows) > most:
         values = scores[rows].tolist()
         first = rows[sorted(range(len(rows)), key=values.__getitem__, reverse=True)[0]]
     return deciding_field(detections.take(np.array([first])))
-
-
-def _table(
-    detections: _Detections,
-    truths: _Truths,
-    matches: Matches,
-    searched: LookedFor,
-    header: MatchHeader,
-) -> pa.Table:
-    """The match table, detections before truths."""
-    counted, n, g = matches.order, len(matches.order), len(truths.groups)
-    groups = np.concatenate([detections.groups.take(counted), truths.groups])
-    categories, images = np.divmod(groups, max(len(searched.image_ids), 1))
-    schema = header.schema()
-
-    def column(name: str, of_detections: Any, of_truths: Any) -> Any:
-        field = schema.field(name)
-        return pa.chunked_array([_array(of_detections, field.type), _array(of_truths, field.type)])
-
-    columns = [
-        from_numpy(searched.image_ids[images]),
-        from_numpy(searched.category_ids[categories]),
-        column("is_truth", np.zeros(n, np.bool_), np.ones(g, np.bool_)),
-        column("source_id", detections.predictions.take(counted), truths.ids),
-        column("rank", matches.ranks, pa.nulls(g, pa.int32())),
-        column("score", detections.scores.take(counted), pa.nulls(g, pa.float64())),
-    ]
-    for a, area in enumerate(header.protocol.areas):
-        columns.append(column(f"matched_{area}", matches.matched[a], matches.truth_matched[a]))
-        columns.append(column(f"ignored_{area}", matches.ignored[a], matches.truth_ignored[a]))
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _array(values: Any, of: pa.DataType) -> pa.Array[Any]:
-    return values if isinstance(values, pa.Array) else from_numpy(values).cast(of)

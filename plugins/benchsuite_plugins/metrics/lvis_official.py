@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from benchsuite.protocols import Predictions, Scores, Truth
 from benchsuite_plugins.metrics.coco_summary import summary
-from benchsuite_plugins.metrics.lvis_protocol import lvis_protocol
+from benchsuite_plugins.metrics.lvis_protocol import LvisOptions, lvis_protocol
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.precision_recall import PrecisionRecall
 
@@ -30,10 +30,11 @@ class LvisOfficial:
 
     Args:
         task: ``bbox`` or ``segm``.
+        options: what is chosen otherwise.
     """
 
-    def __init__(self, task: str) -> None:
-        self._task = task
+    def __init__(self, task: str, options: LvisOptions | None = None) -> None:
+        self._task, self._options = task, options
 
     @property
     def evaluator(self) -> str:
@@ -43,15 +44,14 @@ class LvisOfficial:
         """The summary alone. Whatever the package raises is raised."""
         evaluated = self.evaluate(truth, predictions)
         category_ids = tuple(sorted({category.id for category in truth.categories}))
-        header = MatchHeader(
-            lvis_protocol(self._task, truth.categories), category_ids, self.evaluator
-        )
+        protocol = lvis_protocol(self._task, truth.categories, self._options)
+        header = MatchHeader(protocol, category_ids, self.evaluator)
         precision, recall = (evaluated.eval[name][..., None] for name in ("precision", "recall"))
         curves = PrecisionRecall(header, precision, recall, np.full_like(precision, -1.0))
         return Scores(summary(curves))
 
     def evaluate(self, truth: Truth, predictions: Predictions) -> Any:
-        """The package's own ``LVISEval`` after ``run()``, of the images that were run."""
+        """The package's own ``LVISEval`` after ``accumulate()``, of the images that were run."""
         with _quiet():
             from lvis import LVIS, LVISResults
 
@@ -59,21 +59,29 @@ class LvisOfficial:
             lvis_truth.logger = logging.getLogger("lvis.lvis")
             lvis_truth.dataset = _dataset(truth)
             lvis_truth._create_index()
-            results = LVISResults(lvis_truth, _results(predictions.instances))
+            protocol = lvis_protocol(self._task, truth.categories, self._options)
+            results = LVISResults(
+                lvis_truth, _results(predictions.instances), max_dets=protocol.most_detections
+            )
             evaluation = _eval_module().LVISEval(lvis_truth, results, self._task)
-            evaluation.params.img_ids = sorted(predictions.images["image_id"].to_pylist())
-            evaluation.run()
+            parameters = evaluation.params
+            parameters.img_ids = sorted(predictions.images["image_id"].to_pylist())
+            parameters.iou_thrs = np.array(protocol.iou_thresholds)
+            parameters.area_rng = [list(area_range) for area_range in protocol.area_ranges]
+            parameters.area_rng_lbl = list(protocol.areas)
+            evaluation.evaluate()
+            evaluation.accumulate()
         return evaluation
 
 
-def bbox() -> LvisOfficial:
+def bbox(options: LvisOptions | None = None) -> LvisOfficial:
     """AP of boxes."""
-    return LvisOfficial("bbox")
+    return LvisOfficial("bbox", options)
 
 
-def segm() -> LvisOfficial:
+def segm(options: LvisOptions | None = None) -> LvisOfficial:
     """AP of masks."""
-    return LvisOfficial("segm")
+    return LvisOfficial("segm", options)
 
 
 @contextmanager

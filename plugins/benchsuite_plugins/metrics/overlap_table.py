@@ -93,12 +93,10 @@ def overlap_table(
     everything = Side.detections(predictions.instances, predictions.source).in_file_order()
     field = deciding_field(everything) if len(everything) else "bbox"
     shape = FIELDS[task]
-    detections = _rows(
-        everything, ["prediction", "image_id", *{"bbox", shape, field}], sources[~is_truth]
-    )
+    detections = _rows(everything, ["image_id", "bbox", shape, field], sources[~is_truth])
     truths = _rows(
         Side.truths(truth.instances, truth.source),
-        ["annotation_id", "image_id", shape],
+        ["image_id", shape],
         sources[is_truth & ~ignored],
     )
     detection_images, truth_images = detections.column("image_id"), truths.column("image_id")
@@ -128,5 +126,4 @@ def _rows(side: Side, columns: list[str], names: NDArray[np.int64]) -> Side:
     rows = order[places] if len(known) else places
     if len(wanted) and (not len(known) or (known[rows] != wanted).any()):
         raise ContractError("the match table was made of other truth or predictions")
-    table = side.table.select(columns)
-    return Side(table, side.file, side.record, side.id_column).take(rows)
+    return side.select(columns).take(rows)

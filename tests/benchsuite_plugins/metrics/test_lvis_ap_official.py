@@ -17,6 +17,7 @@ from benchsuite.columns.coco_results import read_coco_results
 from benchsuite.protocols import Predictions, Truth
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
 from benchsuite_plugins.metrics import lvis_ap, lvis_official
+from benchsuite_plugins.metrics.lvis_protocol import LvisOptions
 from benchsuite_plugins.metrics.precision_recall import accumulate
 
 pytest.importorskip("lvis")
@@ -41,9 +42,11 @@ def read(truth_file: Path, results_file: Path, task: str) -> tuple[Truth, Predic
     return dataset.truth(task), predictions
 
 
-def hold_against_lvis(truth: Truth, predictions: Predictions, task: str) -> Any:
+def hold_against_lvis(
+    truth: Truth, predictions: Predictions, task: str, options: LvisOptions | None = None
+) -> Any:
     """Precision, recall and summary to the bit; returns the package's ``LVISEval``."""
-    ours, official = getattr(lvis_ap, task)(), getattr(lvis_official, task)()
+    ours, official = (getattr(module, task)(options) for module in (lvis_ap, lvis_official))
     matches = ours.match(truth, predictions)
     curves = accumulate(matches)
     reference = official.evaluate(truth, predictions)
@@ -51,6 +54,10 @@ def hold_against_lvis(truth: Truth, predictions: Predictions, task: str) -> Any:
     assert np.array_equal(curves.recall[..., 0], reference.eval["recall"])
     values = ours.accumulate(matches).metrics
     assert dict(values) == dict(official.score(truth, predictions).metrics)
+    if options is not None and options.iou_thresholds:
+        return reference
+    reference.params.max_dets = 300 if options is None else options.max_detections
+    reference.summarize()
     results = reference.get_results()
     assert list(values) == list(results)
     # The package leaves means to NumPy, whose order of summation depends on its version.
@@ -178,18 +185,16 @@ def cases(draw: st.DrawFn, task: str) -> tuple[Case, list[Case]]:
 
 
 @pytest.mark.parametrize("task", ["bbox", "segm"])
-@pytest.mark.parametrize("most", [300, 4, 1])
-def test_generated_cases(
-    task: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lvis import LVISResults
-
-    from benchsuite_plugins.metrics import lvis_match
-
-    # Fewer detections an image, or no generated case would have too many.
-    monkeypatch.setattr(lvis_match, "MOST_DETECTIONS", most)
-    monkeypatch.setattr(LVISResults.__init__, "__defaults__", (most,))
-
+@pytest.mark.parametrize(
+    "options",
+    [
+        None,
+        LvisOptions(max_detections=4),  # or no generated case would have too many
+        LvisOptions((0.05, 0.3, 0.3000001, 1.0), 1, {"tiny": (0, 16), "wide": (16, 1e5)}),
+    ],
+    ids=["protocol", "few", "own"],
+)
+def test_generated_cases(task: str, options: LvisOptions | None, tmp_path: Path) -> None:
     @given(case=cases(task))
     @settings(
         max_examples=EXAMPLES,
@@ -197,6 +202,6 @@ def test_generated_cases(
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     def check(case: tuple[Case, list[Case]]) -> None:
-        hold_against_lvis(*columns(tmp_path, *case, task), task)
+        hold_against_lvis(*columns(tmp_path, *case, task), task, options)
 
     check()
