@@ -424,6 +424,7 @@ def benchsuite_metrics() -> list[MetricSpec]:
             name="rotated_ap",
             task="rotated",
             factory="benchsuite_plugins.metrics.rotated_ap:create",
+            options="benchsuite_plugins.metrics.rotated_ap:RotatedOptions",
             summary="COCO average precision of rotated boxes, as Detectron2 defines it",
             licence="Apache-2.0",
         ),

@@ -184,7 +184,7 @@ def _outlines(instances: pa.Table) -> dict[int, NDArray[np.int64]]:
         inside = rle.decode(counts, size)[top : top + height, left : left + width]
         points = outline(inside.astype(np.bool_))
         if len(points):
-            found[row] = points + (left, top)
+            found[row] = points + np.array([left, top])
     return found
 
 

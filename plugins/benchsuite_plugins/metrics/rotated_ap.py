@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchsuite._version import __version__
 from benchsuite.protocols import Predictions, Scores, Truth
+from benchsuite_plugins.metrics.coco_options import CocoOptions
 from benchsuite_plugins.metrics.coco_protocol import detection_protocol
 from benchsuite_plugins.metrics.coco_summary import per_class, pr_curves, summary
 from benchsuite_plugins.metrics.match_table import MatchHeader
@@ -18,13 +20,34 @@ from benchsuite_plugins.metrics.resampling import resample
 from benchsuite_plugins.metrics.rotated_match import match
 
 
+@dataclass(frozen=True, slots=True)
+class RotatedOptions:
+    """Options of ``rotated_ap``; what is empty is as COCO's protocol has it.
+
+    Attributes:
+        iou_thresholds, max_detections, areas: see ``CocoOptions``. (Aerial images hold far more
+            than a hundred objects.)
+    """
+
+    iou_thresholds: tuple[float, ...] = ()
+    max_detections: tuple[int, ...] = ()
+    areas: Mapping[str, tuple[float, float]] | None = None
+
+
 class RotatedAP:
     """AP of rotated boxes, as a ``benchsuite.protocols.Metric`` and ``ResampledMetric``.
 
     Only images with a row in ``predictions.images`` are scored. The match table is COCO's (see
     ``match_table``). Overlaps are in float64, where Detectron2 computes them in float32: a pair
     within about 1e-4 of a threshold may fall to the other side.
+
+    Raises:
+        UsageError: the options contradict themselves.
     """
+
+    def __init__(self, options: RotatedOptions) -> None:
+        chosen = CocoOptions(options.iou_thresholds, options.max_detections, options.areas)
+        self._protocol = chosen.applied(detection_protocol("rotated"))
 
     @property
     def evaluator(self) -> str:
@@ -33,7 +56,7 @@ class RotatedAP:
     def match(self, truth: Truth, predictions: Predictions) -> pa.Table:
         """The match table: see ``rotated_match.match``."""
         category_ids = tuple(sorted({category.id for category in truth.categories}))
-        header = MatchHeader(detection_protocol("rotated"), category_ids, self.evaluator)
+        header = MatchHeader(self._protocol, category_ids, self.evaluator)
         return match(truth, predictions, header)
 
     def accumulate(
@@ -50,6 +73,6 @@ class RotatedAP:
         return resample(matches, image_ids, weights)
 
 
-def create() -> RotatedAP:
+def create(options: RotatedOptions) -> RotatedAP:
     """The metric."""
-    return RotatedAP()
+    return RotatedAP(options)

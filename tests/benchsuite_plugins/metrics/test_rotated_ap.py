@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from benchsuite.errors import InputError
+from benchsuite.errors import InputError, UsageError
 from benchsuite.protocols import Metric, Predictions, ResampledMetric, Truth
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
 from benchsuite_kernels.columns.rotated_iou import rotated_iou
 from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
-from benchsuite_plugins.metrics.rotated_ap import create
+from benchsuite_plugins.metrics.rotated_ap import RotatedOptions, create
 
 RECORDS = tuple(ImageRecord(number, f"{number}.png", 100, 100) for number in (2, 5))
 CATEGORIES = (Category(3, "plane"), Category(8, "ship"))
@@ -41,7 +41,7 @@ def sides(rows, scores=None, difficult=None):
 
 
 def score(truth: Truth, predictions: Predictions) -> dict[str, float]:
-    metric = create()
+    metric = create(RotatedOptions())
     return dict(metric.accumulate(metric.match(truth, predictions)).metrics)
 
 
@@ -177,7 +177,7 @@ def test_nothing_found_and_nothing_to_find():
 @settings(max_examples=20, deadline=None)
 @given(ROWS, ROWS)
 def test_shards_merge_to_the_bit_and_resampling_is_accumulating(truths, found):
-    metric = create()
+    metric = create(RotatedOptions())
     assert isinstance(metric, Metric)
     assert isinstance(metric, ResampledMetric)
     truth, predictions = sides(truths), sides(found, np.linspace(0, 1, len(found)))
@@ -201,14 +201,14 @@ def test_shards_merge_to_the_bit_and_resampling_is_accumulating(truths, found):
 
 
 def test_rows_that_cannot_be_scored():
-    metric = create()
+    metric = create(RotatedOptions())
     truth, found = sides([(0, 0, (5, 5, 4, 4, 0))]), sides([(0, 0, (5, 5, 4, 4, 0))], [1])
     with pytest.raises(InputError, match=r"found, detections\[0\]: rotated_box has a negative"):
         metric.match(truth, sides([(0, 0, (5, 5, -4, 4, 0))], [1]))
     with pytest.raises(InputError, match=r"truth, annotation id 1: rotated_box holds a number"):
         metric.match(sides([(0, 0, (5, 5, 4, 4, np.nan))]), found)
     other = Truth(truth.images, truth.instances, (Category(8, "ship"),), source="truth")
-    with pytest.raises(InputError, match=r"annotation id 1: category_id 3 is not among"):
+    with pytest.raises(InputError, match=r"detections\[0\]: category_id 3 is not among"):
         metric.match(other, found)
     images = Truth(truth.images.slice(1), truth.instances.slice(1), truth.categories, source="t")
     with pytest.raises(InputError, match="image_id 2 is not among the images of t"):
@@ -219,3 +219,12 @@ def test_rows_that_cannot_be_scored():
         nothing = nothing.append_column(field, pa.nulls(1, field.type))
     with pytest.raises(InputError, match=r"detections\[0\]: rotated_box is missing"):
         metric.match(truth, Predictions(found.images, nothing, "found"))
+
+
+def test_options_are_cocos():
+    boxes = [(0, 0, (10.0 * place, 5, 8, 8, 0)) for place in range(1, 5)]
+    metric = create(RotatedOptions(iou_thresholds=(0.3,), max_detections=(1, 2), areas={}))
+    scores = metric.accumulate(metric.match(sides(boxes), sides(boxes, [0.9, 0.8, 0.7, 0.6])))
+    assert scores.metrics == pytest.approx({"AP": 51 / 101, "AR1": 0.25, "AR2": 0.5})
+    with pytest.raises(UsageError, match="max_detections"):
+        create(RotatedOptions(max_detections=(2, 1)))
