@@ -189,9 +189,9 @@ def our_intervals(
     images = np.arange(case.images)
     settings: dict[str, Any] = {"level": LEVEL, "replicates": replicates, "seed": seed}
     a, b = (intervals(bbox(), table, images, **settings) for table in tables)
-    difference = compare(bbox(), tables[0], tables[1], images, images, **settings)
+    difference = compare(bbox(), tables[0], tables[1], images, **settings)
     values = [[of[v].value for v in VALUES] for of in (a, b)]
-    values.append([difference[v].difference for v in VALUES])
+    values.append([difference[v].value for v in VALUES])
     bounds = [[(of[v].low, of[v].high) for v in VALUES] for of in (a, b, difference)]
     return np.array(values), np.array(bounds)
 

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from benchsuite.errors import DataMissingError, InputError
+from benchsuite.protocols import ResampledMetric
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from benchsuite.protocols import Metric
 
 MOST_SLICES = 100
@@ -55,9 +59,27 @@ def score_slices(
         metric: the metric that made ``matches``.
         matches: its match table.
     """
+    if isinstance(metric, ResampledMetric) and slices:
+        images, weights = _weights(slices)
+        values = metric.resample(matches, images, weights)
+        for row, each in enumerate(slices):
+            yield SliceScores(each, {name: float(of[row]) for name, of in values.items()})
+        return
     for each in slices:
-        weights = dict.fromkeys(each.image_ids, 1.0)
-        yield SliceScores(each, metric.accumulate(matches, weights).metrics)
+        of_images = dict.fromkeys(each.image_ids, 1.0)
+        yield SliceScores(each, metric.accumulate(matches, of_images).metrics)
+
+
+def _weights(
+    slices: Sequence[ImageSlice],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(I,) images that are in any slice, and (S, I) whether they are in each."""
+    of_slices = [np.array(each.image_ids, np.int64) for each in slices]
+    images = np.unique(np.concatenate(of_slices))
+    weights = np.zeros((len(slices), len(images)))
+    for row, of_slice in zip(weights, of_slices):
+        row[np.searchsorted(images, of_slice)] = 1
+    return images, weights
 
 
 def stated_slices(images: pa.Table) -> list[ImageSlice]:
@@ -67,15 +89,25 @@ def stated_slices(images: pa.Table) -> list[ImageSlice]:
         images: ``schemas.TRUTH_IMAGES``.
 
     Raises:
-        InputError: an attribute has more than ``MOST_SLICES`` values.
+        InputError: attributes are no JSON object, or one has more than ``MOST_SLICES`` values.
     """
     if "attributes" not in images.column_names:
         return []
     rows = []
     for image_id, text in zip(images["image_id"].to_pylist(), images["attributes"].to_pylist()):
         if text is not None:
-            rows.append((image_id, json.loads(text)))
+            rows.append((image_id, _attributes(text, image_id)))
     return _slices(rows, None)
+
+
+def _attributes(text: str, image_id: int) -> Mapping[str, Any]:
+    try:
+        attributes = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"attributes are no JSON: {error}", record=f"image {image_id}") from error
+    if not isinstance(attributes, dict):
+        raise InputError("attributes are no JSON object", record=f"image {image_id}")
+    return attributes
 
 
 def read_slices(path: Path, images: pa.Table) -> list[ImageSlice]:
@@ -130,11 +162,12 @@ def _read_table(path: Path) -> pa.Table:
 
 def _slices(rows: Sequence[tuple[int, Mapping[str, Any]]], file: Path | None) -> list[ImageSlice]:
     """Images by attribute and value, in order of first appearance of the attribute."""
-    found: dict[str, dict[Any, list[int]]] = {}
+    found: dict[str, dict[str, list[int]]] = {}
     for image_id, attributes in rows:
         for name, value in attributes.items():
             if value is not None:
-                found.setdefault(name, {}).setdefault(value, []).append(image_id)
+                # As text: JSON's true and 1 are equal, and lists cannot be keys.
+                found.setdefault(name, {}).setdefault(str(value), []).append(image_id)
     for name, values in found.items():
         if len(values) > MOST_SLICES:
             raise InputError(
@@ -143,7 +176,7 @@ def _slices(rows: Sequence[tuple[int, Mapping[str, Any]]], file: Path | None) ->
                 remedy="Group its values, or leave the column out",
             )
     return [
-        ImageSlice(name, str(value), tuple(image_ids))
+        ImageSlice(name, value, tuple(image_ids))
         for name, values in found.items()
-        for value, image_ids in sorted(values.items(), key=lambda item: str(item[0]))
+        for value, image_ids in sorted(values.items())
     ]

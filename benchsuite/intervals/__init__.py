@@ -8,7 +8,7 @@ that population would give. It is found by evaluating random halves of the image
 
 from __future__ import annotations
 
-from benchsuite.intervals.comparison import Comparison, compare
+from benchsuite.intervals.comparison import Difference, compare
 from benchsuite.intervals.interval import Interval, intervals
 
-__all__ = ["Comparison", "Interval", "compare", "intervals"]
+__all__ = ["Difference", "Interval", "compare", "intervals"]

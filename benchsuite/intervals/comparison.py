@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.errors import ContractError, InputError
+from benchsuite.errors import ContractError
 from benchsuite.intervals.half_samples import Replicates, evaluate_halves
 from benchsuite.intervals.interval import pairs_of
 from benchsuite.protocols import Metric
@@ -20,13 +20,13 @@ METHOD = "paired half-sample bootstrap"
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two models' difference in one value, over the same images.
+class Difference:
+    """By how much two models differ in one value, over the same images.
 
     Attributes:
         name: the value's name, as the metric has it.
-        value_a, value_b: both models' values.
-        difference: the second's minus the first's.
+        first, second: both models' values.
+        value: the second's minus the first's.
         low, high: bounds of the difference in the population of images.
         p_value: how likely a difference this large, of either sign, would be among images of a
             population in which there is none.
@@ -37,9 +37,9 @@ class Comparison:
     """
 
     name: str
-    value_a: float
-    value_b: float
-    difference: float
+    first: float
+    second: float
+    value: float
     low: float
     high: float
     p_value: float
@@ -57,13 +57,12 @@ def compare(
     metric: Metric,
     matches_a: pa.Table,
     matches_b: pa.Table,
-    image_ids_a: NDArray[np.int64] | Sequence[int],
-    image_ids_b: NDArray[np.int64] | Sequence[int],
+    image_ids: NDArray[np.int64] | Sequence[int],
     *,
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
-) -> dict[str, Comparison]:
+) -> dict[str, Difference]:
     """How two models differ in a metric's values.
 
     Both are evaluated on the same halves of the images, so that what makes a half hard for both
@@ -72,24 +71,24 @@ def compare(
     Args:
         metric: what made both match tables.
         matches_a, matches_b: the match tables, rows in any order.
-        image_ids_a, image_ids_b: the images that each model was evaluated on, in any order, each
-            once; those without a row count too.
+        image_ids: (I,), the images that both models were evaluated on, in any order, each once;
+            those without a row count too.
         level, replicates, seed: as for ``intervals``.
 
     Returns:
-        Value name to comparison. Values without anything to measure, on all images or on most of
+        Value name to difference. Values without anything to measure, on all images or on most of
         the halves, are left out.
 
     Raises:
         UsageError: ``level`` or ``replicates`` is out of range.
-        InputError: the models were not evaluated on the same images, or on less than two.
-        ContractError: an image is named twice, or one of a table is not named.
+        InputError: there are less than two images.
+        ContractError: an image is named twice, one of a table is not named, or the tables are of
+            different protocols.
     """
     pairs = pairs_of(replicates, level)
-    images_a, images_b = np.asarray(image_ids_a), np.asarray(image_ids_b)
-    _require_same(images_a, images_b)
-    of_a = evaluate_halves(metric, matches_a, images_a, pairs, seed)
-    of_b = evaluate_halves(metric, matches_b, images_b, pairs, seed)
+    images = np.asarray(image_ids)
+    of_a = evaluate_halves(metric, matches_a, images, pairs, seed)
+    of_b = evaluate_halves(metric, matches_b, images, pairs, seed)
     if of_a.keys() != of_b.keys():
         raise ContractError("the match tables to compare were made by different protocols")
     found = {}
@@ -99,7 +98,7 @@ def compare(
             continue
         error = difference.standard_error
         reach = NormalDist().inv_cdf((1 + level) / 2) * error
-        found[name] = Comparison(
+        found[name] = Difference(
             name,
             of_a[name].value,
             of_b[name].value,
@@ -109,21 +108,10 @@ def compare(
             _p_value(difference.value, error),
             level,
             METHOD,
-            difference.halves.size,
+            2 * pairs,
             seed,
         )
     return found
-
-
-def _require_same(images_a: NDArray[np.int64], images_b: NDArray[np.int64]) -> None:
-    only = np.setxor1d(images_a, images_b)
-    if len(only):
-        which = "first" if only[0] in images_a else "second"
-        raise InputError(
-            f"the two models were evaluated on different images: {len(only)} belong to one alone,"
-            f" image {only[0]} to the {which}",
-            remedy="Evaluate both on the same images, and compare again",
-        )
 
 
 def _difference(a: Replicates, b: Replicates) -> Replicates | None:

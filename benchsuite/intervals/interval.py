@@ -83,8 +83,7 @@ def intervals(
         if measured is None:
             continue
         low, high = bounds(measured, level)
-        count = measured.halves.size
-        found[name] = Interval(name, each.value, low, high, level, METHOD, count, seed)
+        found[name] = Interval(name, each.value, low, high, level, METHOD, 2 * pairs, seed)
     return found
 
 

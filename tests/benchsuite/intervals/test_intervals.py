@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from benchsuite.errors import ContractError, InputError, UsageError
-from benchsuite.intervals import Comparison, Interval, compare, intervals
+from benchsuite.intervals import Difference, Interval, compare, intervals
 from benchsuite.protocols import Predictions, Scores, Truth
 
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_measured_is_left_out() -> None:
     # In five images: a few halves have nothing.
     numbers[1:5] = [1, 1.5, 1.5, 2]
     found = intervals(Mean(), table(numbers), IMAGES)["positive"]
-    assert 500 < found.replicates < 1000
+    assert found.low < 1.4 < found.high < 2
 
 
 def test_json() -> None:
@@ -132,15 +132,15 @@ def test_json() -> None:
 
 def test_a_paired_difference() -> None:
     better = NUMBERS + np.random.default_rng(2).normal(0.02, 0.01, 101)
-    found = compare(Mean(), table(NUMBERS), table(better), IMAGES, IMAGES, replicates=4000)["mean"]
+    found = compare(Mean(), table(NUMBERS), table(better), IMAGES, replicates=4000)["mean"]
     difference = better - NUMBERS
     error = difference.std(ddof=1) / np.sqrt(101)
-    assert found.difference == pytest.approx(difference.mean())
-    assert found.value_b - found.value_a == pytest.approx(found.difference)
-    assert (found.low + found.high) / 2 == pytest.approx(found.difference)
+    assert found.value == pytest.approx(difference.mean())
+    assert found.second - found.first == pytest.approx(found.value)
+    assert (found.low + found.high) / 2 == pytest.approx(found.value)
     assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.05)
     assert found.p_value < 1e-6
-    back = compare(Mean(), table(better), table(NUMBERS), IMAGES, IMAGES, replicates=4000)["mean"]
+    back = compare(Mean(), table(better), table(NUMBERS), IMAGES, replicates=4000)["mean"]
     assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
     assert back.p_value == pytest.approx(found.p_value)
 
@@ -148,20 +148,29 @@ def test_a_paired_difference() -> None:
 def test_p_value_agrees_with_the_interval() -> None:
     other = NUMBERS + np.random.default_rng(3).normal(0.001, 0.01, 101)
     for level in (0.5, 0.9, 0.99):
-        found = compare(Mean(), table(NUMBERS), table(other), IMAGES, IMAGES, level=level)["mean"]
+        found = compare(Mean(), table(NUMBERS), table(other), IMAGES, level=level)["mean"]
         assert (found.low > 0 or found.high < 0) == (found.p_value < 1 - level)
 
 
 def test_no_difference() -> None:
-    found = compare(Mean(), table(NUMBERS), table(NUMBERS), IMAGES, IMAGES[::-1])["mean"]
-    assert (found.difference, found.low, found.high, found.p_value) == (0, 0, 0, 1)
-    assert Comparison(**found.to_json()) == found
+    found = compare(Mean(), table(NUMBERS), table(NUMBERS), IMAGES[::-1])["mean"]
+    assert (found.value, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+    assert Difference(**found.to_json()) == found
 
 
-def test_different_images() -> None:
-    message = "different images: 2 belong to one alone, image 0 to the first"
-    with pytest.raises(InputError, match=message):
-        compare(Mean(), table(NUMBERS), table(NUMBERS), IMAGES, np.arange(1, 102))
+def test_rows_of_images_that_were_not_evaluated() -> None:
+    with pytest.raises(ContractError, match="has rows of image 0, which is not among those"):
+        compare(Mean(), table(NUMBERS[1:], IMAGES[1:]), table(NUMBERS), IMAGES[1:])
+
+
+def test_tables_of_different_protocols() -> None:
+    class Named(Mean):
+        def accumulate(self, matches: pa.Table, image_weights: object = None) -> Scores:
+            return Scores({matches.column_names[1]: 0.0})
+
+    other = table(NUMBERS).rename_columns(["image_id", "other"])
+    with pytest.raises(ContractError, match="different protocols"):
+        compare(Named(), table(NUMBERS), other, IMAGES)
 
 
 # --- what is asked wrongly ------------------------------------------------------------------------
