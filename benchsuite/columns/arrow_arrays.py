@@ -205,11 +205,12 @@ def is_present(column: Column) -> NDArray[np.bool_]:
     return to_numpy(column.is_valid())
 
 
-def lists_to_numpy(column: Column) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def lists_to_numpy(column: Column, missing: float = 0) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Lists as one array: row ``i`` is ``values[offsets[i] : offsets[i + 1]]``; null has none.
 
     Args:
         column: lists (of 32 or 64 bits, or of fixed size) of what ``to_numpy`` takes.
+        missing: what a null within a list becomes.
 
     Returns:
         Values and (N + 1,) offsets, from 0 on.
@@ -217,13 +218,13 @@ def lists_to_numpy(column: Column) -> tuple[NDArray[Any], NDArray[np.int64]]:
     lengths, parts = [], []
     for chunk in _chunks(column):
         if pa.types.is_fixed_size_list(chunk.type):
-            rows = to_numpy(chunk)
+            rows = to_numpy(chunk, missing)
             found = is_present(chunk)
             lengths.append(np.where(found, rows.shape[1], 0))
             parts.append(rows[found].reshape(-1))
         else:
             lengths.append(np.where(is_present(chunk), np.diff(to_numpy(chunk.offsets)), 0))
-            parts.append(to_numpy(chunk.flatten()))
+            parts.append(to_numpy(chunk.flatten(), missing))
     return np.concatenate(parts), _offsets(np.concatenate(lengths))
 
 

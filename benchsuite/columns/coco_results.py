@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from benchsuite.columns.arrow_arrays import from_values
 from benchsuite.columns.file_bytes import FileBytes
+from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.json_file import JsonFile, json_type
 from benchsuite.columns.predictions_of_records import (
     FIELDS,
@@ -37,7 +38,7 @@ _DEFINED = frozenset({"image_id", "category_id", "score", *SHAPES})
 
 def read_results_file(
     path: Path,
-    images: Sequence[ImageRecord],
+    images: ImageColumns,
     categories: Sequence[Category],
     task: str,
     *,
@@ -97,7 +98,8 @@ def read_coco_results(
             image or category id, a score that is not finite, a box of negative width or height, or
             a mask that is malformed or of another size than its image.
     """
-    return read_results_file(path, tuple(images), tuple(categories), task).predictions
+    image_columns = ImageColumns.of(tuple(images))
+    return read_results_file(path, image_columns, tuple(categories), task).predictions
 
 
 def extra_fields(records: Sequence[dict[str, Any]]) -> pa.Array[Any] | None:

@@ -11,16 +11,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import from_numpy
+from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.let_pass import LetPass
 from benchsuite.columns.record_checks import CheckedRecords
-from benchsuite.columns.tables import box_array, filled_table, image_columns, image_sizes
+from benchsuite.columns.tables import box_array, filled_table
 from benchsuite.protocols import Predictions
-from benchsuite.records import ImageRecord
 from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
 from benchsuite.specs import Category
 
 FIELDS = {"bbox": "bbox", "segm": "segmentation", "keypoints": "keypoints", "proposals": "bbox"}
-"""Task to the field that a detection is scored by."""
+"""Task to the field that a detection is scored by, of tasks that COCO results files are for."""
 
 SHAPES = ("bbox", "segmentation", "keypoints")
 """The fields that say where a detection lies, the one that decides its area first."""
@@ -48,11 +48,13 @@ class ReadPredictions:
 
 def predictions_of_records(
     records: CheckedRecords,
-    images: Sequence[ImageRecord],
+    images: ImageColumns,
     categories: Sequence[Category],
     task: str,
     *,
+    places: NDArray[np.int64] | None = None,
     extra: pa.Array[Any] | None = None,
+    rotated: pa.Array[Any] | pa.ChunkedArray[Any] | None = None,
     source: str = "",
     lenient: bool = False,
 ) -> ReadPredictions:
@@ -66,7 +68,8 @@ def predictions_of_records(
         images: all images of the dataset; each gets a row in ``Predictions.images``.
         categories: all categories of the dataset.
         task: one of ``FIELDS``.
-        extra: the column of that name.
+        places: (N,), the column ``prediction``; ``None``: the rows are in file order.
+        extra, rotated: the columns ``extra`` and ``rotated_box``.
         source: what messages call the file.
         lenient: let pass what pycocotools scores all the same: detections of unknown categories,
             which it leaves out, scores that are not finite, boxes of negative width or height; and
@@ -78,9 +81,10 @@ def predictions_of_records(
     """
     image_ids, category_ids = records.integers("image_id"), records.integers("category_id")
     reading = _Reading(records, lenient)
-    image_rows, kept = reading.known("image_id", image_ids, images, "images")
+    image_rows, kept = reading.known("image_id", image_ids, images.ids, "images")
     if task != "proposals":
-        kept &= reading.known("category_id", category_ids, categories, "categories")[1]
+        known = np.array([category.id for category in categories], np.int64)
+        kept &= reading.known("category_id", category_ids, known, "categories")[1]
     scores = reading.scores()
     boxes, has_box = reading.boxes()
     segmentations, keypoints = records.segmentations(), records.keypoints()
@@ -89,26 +93,27 @@ def predictions_of_records(
     masks = None
     if segmentations.present.any():
         sizes = np.zeros((len(records), 2), np.int64)
-        sizes[kept] = image_sizes(images)[image_rows[kept]]
+        sizes[kept] = images.sizes[image_rows[kept]]
         masks = segmentations.encode(sizes, None if kept.all() else np.flatnonzero(kept))
     if len(records) and not kept[0] and not has_box[0]:
         # The first detection says that areas are not those of boxes, even where it is left out.
         has_box = np.zeros_like(has_box)
     columns = {
-        "prediction": from_numpy(np.arange(len(records))),
+        "prediction": from_numpy(np.arange(len(records)) if places is None else places),
         "image_id": from_numpy(image_ids),
         "category_id": from_numpy(category_ids),
         "score": from_numpy(scores),
         "bbox": box_array(boxes, has_box) if has_box.any() else None,
         "segmentation": None if masks is None else masks.column(sizes),
         "keypoints": keypoints.checked() if keypoints.count else None,
+        "rotated_box": rotated,
         "extra": extra,
     }
     instances = filled_table(columns, PREDICTION_INSTANCES, len(records))
     if not kept.all():
         instances = instances.filter(from_numpy(kept))
     counts = np.bincount(image_rows[kept], minlength=len(images)).astype(np.int32)
-    image_table = {**image_columns(images), "n_instances": from_numpy(counts)}
+    image_table = {**images.columns, "n_instances": from_numpy(counts)}
     predictions = Predictions(
         images=filled_table(image_table, PREDICTION_IMAGES, len(images)),
         instances=instances,
@@ -125,7 +130,7 @@ def _check_fields(
     The protocol takes a detection's area from its box in the whole file or nowhere in it: the first
     detection decides.
     """
-    if not len(records):
+    if not len(records) or task not in FIELDS:
         return
     first_has = [field for field in SHAPES if present[field][0]]
     scored_by = first_has[0] if FIELDS[task] == "bbox" and first_has else FIELDS[task]
@@ -143,19 +148,17 @@ class _Reading:
         self.let_pass: list[LetPass] = []
 
     def known(
-        self,
-        field: str,
-        ids: NDArray[np.int64],
-        known: Sequence[ImageRecord] | Sequence[Category],
-        what: str,
+        self, field: str, ids: NDArray[np.int64], known: NDArray[np.int64], what: str
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(N,) the place among those known of each id, and (N,) whether it is among them."""
-        where, known_ids = f"dataset's {what}", [each.id for each in known]
+        """(N,) the place among the known ids of each, and (N,) whether it is among them."""
+        where = f"dataset's {what}"
         if not self._lenient:
-            places = self._records.referred(field, ids, known_ids, where)
+            places = self._records.referred(field, ids, known, where)
             return places, np.ones(len(ids), np.bool_)
-        places, found = self._records.places(ids, known_ids)
-        self._count(~found, f"a {field} that is not among the {where}", "left out", dropped=True)
+        places, found = self._records.places(ids, known)
+        article = "an" if field == "image_id" else "a"
+        problem = f"{article} {field} that is not among the {where}"
+        self._count(~found, problem, "left out", dropped=True)
         return places, found
 
     def scores(self) -> NDArray[np.float64]:

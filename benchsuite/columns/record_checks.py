@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +20,15 @@ class Ids(Protocol):
     """What messages show as the records' ids, ``None`` where there is none."""
 
     def __getitem__(self, index: int, /) -> Any: ...
+
+
+class _NoIds:
+    def __getitem__(self, index: int, /) -> None:
+        return None
+
+
+NO_IDS: Ids = _NoIds()
+"""Of records that have places alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +126,18 @@ class CheckedRecords(ABC):
         return numbers
 
     def places(
-        self, ids: NDArray[np.int64], known: Sequence[int]
+        self, ids: NDArray[np.int64], known: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(N,) the place among ``known`` of each id, and (N,) whether it is among them."""
-        ascending = np.array(known, np.int64)
-        order = np.argsort(ascending, kind="stable")
-        ascending = ascending[order]
+        order = np.argsort(known, kind="stable")
+        ascending = known[order]
         if not len(ascending):
             return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
         places = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
         return order[places], ascending[places] == ids
 
     def referred(
-        self, field: str, ids: NDArray[np.int64], known: Sequence[int], where: str
+        self, field: str, ids: NDArray[np.int64], known: NDArray[np.int64], where: str
     ) -> NDArray[np.int64]:
         """(N,) the place among ``known`` of each record's id; ``where`` is what those are called.
 

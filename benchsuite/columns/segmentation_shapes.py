@@ -60,6 +60,20 @@ class Shapes:
         )
 
 
+def no_shapes(rows: int) -> Shapes:
+    """Rows without segmentation."""
+    none = np.zeros(rows, np.int32)
+    return Shapes(
+        shape=np.zeros(rows, np.uint8),
+        size=np.zeros((rows, 2), np.int64),
+        counts=np.zeros(0, np.uint8),
+        offsets=np.zeros(rows + 1, np.int64),
+        runs=Lists(np.zeros(0, np.int64), none),
+        polygons=Lists(np.zeros(0, np.int32), none),
+        points=np.zeros(0),
+    )
+
+
 def shapes_of_values(values: Sequence[Any]) -> Shapes:
     """Segmentations as ``json`` makes them, or the same of NumPy arrays and bytes."""
     count = len(values)

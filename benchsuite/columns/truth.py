@@ -101,9 +101,9 @@ class TruthColumns:
         self._segmentations, self._keypoints = records.segmentations(), records.keypoints()
         self._visible = records.integers("num_keypoints", default=-1)
         self.keypoint_count = self._keypoints.count
-        image_ids = [record.id for record in self.image_records]
+        image_ids = np.array([record.id for record in self.image_records], np.int64)
         self._image_rows = records.referred("image_id", self._image_ids, image_ids, "images")
-        category_ids = [category.id for category in self.categories]
+        category_ids = np.array([category.id for category in self.categories], np.int64)
         records.referred("category_id", self._category_ids, category_ids, "categories")
 
     @property

@@ -457,6 +457,18 @@ def benchsuite_formats() -> list[FormatSpec]:
             licence="Apache-2.0",
         ),
         FormatSpec(
+            name="parquet",
+            recognises=f"{formats}.parquet:recognises",
+            read_truth=f"{formats}.parquet:read_truth",
+            write_truth=f"{formats}.parquet:write_truth",
+            read_predictions=f"{formats}.parquet:read_predictions",
+            write_predictions=f"{formats}.parquet:write_predictions",
+            suffixes=(".parquet", ".arrow", ".feather"),
+            tasks=("bbox", "segm", "keypoints", "rotated"),
+            summary="Parquet: a folder of tables as truth, a file (Arrow's too) as predictions",
+            licence="Apache-2.0",
+        ),
+        FormatSpec(
             name="voc",
             recognises=f"{formats}.voc:recognises",
             read_truth=f"{formats}.voc_annotations:read_truth",

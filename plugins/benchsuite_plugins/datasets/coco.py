@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchsuite.columns.person_keypoints import PERSON_KEYPOINTS
 from benchsuite.errors import DataMissingError, UsageError
 from benchsuite.protocols import Dataset, DatasetRequest
 from benchsuite.records import Image, ImageRecord
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
-from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
 
 __all__ = ["PERSON_KEYPOINTS", "CocoDataset", "CocoOptions", "open_coco"]
 

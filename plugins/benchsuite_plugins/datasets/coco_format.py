@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.columns.annotation_file import AnnotationFile
+from benchsuite.columns.keypoint_categories import keypoint_layout
 from benchsuite.errors import InputError, UsageError
 from benchsuite.protocols import Dataset, DatasetRequest, Truth
 from benchsuite.records import Image, ImageRecord
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.datasets.image_folder import ImageFolder
-from benchsuite_plugins.datasets.keypoint_categories import keypoint_layout
 from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations
 
 

@@ -15,9 +15,9 @@ from typing import Any
 from benchsuite.columns.annotation_file import AnnotationFile
 from benchsuite.columns.arrow_arrays import to_numpy
 from benchsuite.columns.coco_results import FIELDS, read_coco_results, write_coco_results
+from benchsuite.columns.keypoint_categories import keypoint_layout
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite.specs import Category, KeypointLayout
-from benchsuite_plugins.datasets.keypoint_categories import keypoint_layout
 from benchsuite_plugins.formats.losses import prediction_losses, truth_losses
 
 _BEGINNING = 1000

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from benchsuite.columns.person_keypoints import PERSON_KEYPOINTS
 from benchsuite.errors import DataMissingError, InputError, UsageError
 from benchsuite.protocols import Dataset, DatasetRequest
 from benchsuite.specs import Category, KeypointLayout
@@ -17,7 +18,6 @@ from benchsuite_plugins.datasets.coco_format import (
     CocoFormatOptions,
     open_coco_format,
 )
-from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
 
 ORIENTATION = 0x0112
 """The EXIF tag."""

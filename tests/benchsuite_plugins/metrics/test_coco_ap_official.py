@@ -19,13 +19,13 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from benchsuite.columns.coco_results import read_coco_results
+from benchsuite.columns.person_keypoints import PERSON_KEYPOINTS
 from benchsuite.columns.truth import build_truth
 from benchsuite.protocols import Metric, Predictions, Truth
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_kernels.columns import rle
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
-from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
 from benchsuite_plugins.metrics import coco_ap
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.precision_recall import PrecisionRecall, accumulate

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import benchsuite_plugins
+from benchsuite.columns.person_keypoints import PERSON_KEYPOINTS
 from benchsuite.errors import UsageError
 from benchsuite.protocols import ModelRequest, StagedModel
 from benchsuite.records import Image
 from benchsuite.specs import Category, KeypointLayout, load
-from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
 from benchsuite_plugins.models.instances import Detections
 from benchsuite_plugins.models.keypoint_head import KeypointHead, KeypointHeadOptions
 from benchsuite_plugins.models.keypoint_rcnn import KeypointRCNNOptions, build, create

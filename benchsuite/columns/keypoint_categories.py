@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchsuite.columns.person_keypoints import PERSON_KEYPOINTS
 from benchsuite.columns.plain_values import integer, shown
 from benchsuite.columns.record_list import RecordList
 from benchsuite.errors import InputError
 from benchsuite.specs import KeypointLayout
-from benchsuite_plugins.datasets.person_keypoints import PERSON_KEYPOINTS
 
 
 def keypoint_layout(
