@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from benchsuite.errors import InputError
 
@@ -126,18 +126,19 @@ class CheckedRecords(ABC):
         return numbers
 
     def places(
-        self, ids: NDArray[np.int64], known: NDArray[np.int64]
+        self, ids: NDArray[np.int64], known: ArrayLike
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(N,) the place among ``known`` of each id, and (N,) whether it is among them."""
-        order = np.argsort(known, kind="stable")
-        ascending = known[order]
+        ascending = np.asarray(known, np.int64)
+        order = np.argsort(ascending, kind="stable")
+        ascending = ascending[order]
         if not len(ascending):
             return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
         places = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
         return order[places], ascending[places] == ids
 
     def referred(
-        self, field: str, ids: NDArray[np.int64], known: NDArray[np.int64], where: str
+        self, field: str, ids: NDArray[np.int64], known: ArrayLike, where: str
     ) -> NDArray[np.int64]:
         """(N,) the place among ``known`` of each record's id; ``where`` is what those are called.
 
