@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchsuite.columns.coco_results import read_coco_results
+from benchsuite.columns.coco_results import read_results_file
 from benchsuite.protocols import Predictions, Truth
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
 from benchsuite_plugins.metrics import lvis_ap, lvis_official
@@ -22,7 +22,7 @@ from benchsuite_plugins.metrics.precision_recall import accumulate
 
 pytest.importorskip("lvis")
 
-EXAMPLES = int(os.environ.get("BENCHSUITE_TEST_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("BENCHSUITE_TEST_EXAMPLES", "25"))
 SIDE = 24
 
 Case = dict[str, Any]
@@ -38,8 +38,8 @@ def columns(folder: Path, truth: Case, results: list[Case], task: str) -> tuple[
 
 def read(truth_file: Path, results_file: Path, task: str) -> tuple[Truth, Predictions]:
     dataset = CocoFormatDataset(truth_file, None)
-    predictions = read_coco_results(results_file, dataset.images(), dataset.categories, task)
-    return dataset.truth(task), predictions
+    read = read_results_file(results_file, dataset.images(), dataset.categories, task, lenient=True)
+    return dataset.truth(task), read.predictions
 
 
 def hold_against_lvis(
@@ -132,7 +132,8 @@ def masks(draw: st.DrawFn, box: list[float]) -> Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn, task: str) -> tuple[Case, list[Case]]:
+def cases(draw: st.DrawFn, task: str, lenient: bool = False) -> tuple[Case, list[Case]]:
+    """Truth and results; ``lenient``: also such as only a lenient reading lets pass."""
     category, image = st.sampled_from(CATEGORIES), st.sampled_from(IMAGES)
     shapes = draw(st.lists(boxes(), min_size=1, max_size=5))
 
@@ -162,6 +163,9 @@ def cases(draw: st.DrawFn, task: str) -> tuple[Case, list[Case]]:
     # All detections of a file have a box or none has.
     with_boxes = st.just(draw(st.booleans()))
     score = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
+    if lenient:
+        score |= st.sampled_from([float("nan"), float("inf"), float("-inf")])
+        shapes += [[9, 9, -5, -5], [9, 9, -5, 5]]
     results = [{**record(), "score": draw(score)} for _ in range(draw(st.integers(1, 14)))]
     ids_of = st.lists(category, max_size=3, unique=True)
     truth = {
@@ -194,8 +198,11 @@ def cases(draw: st.DrawFn, task: str) -> tuple[Case, list[Case]]:
     ],
     ids=["protocol", "few", "own"],
 )
-def test_generated_cases(task: str, options: LvisOptions | None, tmp_path: Path) -> None:
-    @given(case=cases(task))
+@pytest.mark.parametrize("lenient", [False, True], ids=["", "lenient"])
+def test_generated_cases(
+    task: str, options: LvisOptions | None, lenient: bool, tmp_path: Path
+) -> None:
+    @given(case=cases(task, lenient))
     @settings(
         max_examples=EXAMPLES,
         deadline=None,
