@@ -143,8 +143,8 @@ def render(outcome: Outcome, dataset_title: str) -> list[RenderableType]:
     if any(not each.low <= each.value <= each.high for each in outcome.intervals.values()):
         shown.append(
             Text(
-                "On few images AP is too high on average. Intervals are corrected for that, and may "
-                "lie below the value."
+                "On few images AP is too high on average. Intervals are corrected for that, and "
+                "may lie below the value."
             )
         )
     shown.extend(_slice_table(outcome))

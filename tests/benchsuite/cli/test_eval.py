@@ -120,6 +120,7 @@ def test_comparing_two_results_and_gating_on_it(files, capsys, tmp_path):
     assert main(["compare", run_ids[0], "20", *compare[3:]]) == 2
     other = json.loads(json.dumps(truth))
     other["annotations"][0]["area"] = 601
+    capsys.readouterr()
     assert main([*files(found, other), "--task", "bbox", "--json"]) == 0
     strange = outcome(capsys)["run_id"]
     assert main(["compare", run_ids[0], strange, *compare[3:]]) == 1
