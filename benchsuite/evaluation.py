@@ -6,23 +6,28 @@ No torch is imported and no image is opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import benchsuite_kernels
 from benchsuite import schemas
 from benchsuite._version import __version__
+from benchsuite.columns.arrow_arrays import empty_table
 from benchsuite.environment import facts
 from benchsuite.errors import UsageError
 from benchsuite.evaluated import Evaluated, read_evaluated
 from benchsuite.metric_selection import ResolvedMetric, make_metric, metrics_with_prefix
+from benchsuite.protocols import Predictions
 from benchsuite.recording import Recording, as_json, image_list_sha256, record
 from benchsuite.results import Outcome
 from benchsuite.scoring import Scored, with_slices
 from benchsuite.scoring_choice import ScoringChoice
 from benchsuite.slices import ImageSlice, read_slices, stated_slices
-from benchsuite.store.results_store import Store, new_run_id, result_identity
+from benchsuite.store.results_store import Staging, Store, new_run_id, result_identity
+from benchsuite_kernels.threads import evaluation_threads
 
 BYTES_PER_INPUT_BYTE = 2
 
@@ -71,20 +76,50 @@ def evaluate_file(request: EvalRequest, tell: Callable[[str], None]) -> Outcome:
         DataMissingError: truth or predictions are not there.
         InputError: a record that cannot be scored; nothing is stored then.
     """
-    evaluated = read_evaluated(request, tell)
-    metrics = _metrics(request, evaluated)
-    store = Store(request.out)
-    store.check_writable(BYTES_PER_INPUT_BYTE * evaluated.input_bytes)
+    # What does not depend on the numbers is found out and stored while they are computed.
+    with ThreadPoolExecutor(max_workers=1) as background:
+        environment = background.submit(facts)
+        evaluated = read_evaluated(request, tell)
+        metrics = _metrics(request, evaluated)
+        store = Store(request.out)
+        store.check_writable(BYTES_PER_INPUT_BYTE * evaluated.input_bytes)
+        for warning in evaluated.warnings:
+            tell(f"! {warning}")
+        name, now = request.name or evaluated.predictions_name, datetime.now(UTC)
+        with store.stage(new_run_id(name, evaluated.name, now)) as staging:
+            stored = background.submit(_store_predictions, staging, evaluated.predictions)
+            scored = _score(request, evaluated, metrics, tell)
+            row = {
+                "run_id": staging.run_id,
+                "created": now,
+                "model": name,
+                **_run_row(request, evaluated, metrics, scored),
+            }
+            stored.result()
+            served = benchsuite_kernels.served()
+            recording = Recording(row, {}, None, served, environment.result(), request.page)
+            samples = empty_table(schemas.STORED_SAMPLES)
+            return record(staging, recording, scored, evaluated.categories, samples)
+
+
+def _score(
+    request: EvalRequest,
+    evaluated: Evaluated,
+    metrics: Sequence[ResolvedMetric],
+    tell: Callable[[str], None],
+) -> list[Scored]:
     predictions = evaluated.predictions
-    for warning in evaluated.warnings:
-        tell(f"! {warning}")
     scored = request.scoring.score(
         evaluated.truth, lambda _: predictions, metrics, predictions.images, tell
     )
     slices = _image_slices(request, evaluated, metrics)
-    if slices:
-        scored = with_slices(scored, metrics, slices)
-    return _store(request, evaluated, metrics, scored, store)
+    return with_slices(scored, metrics, slices) if slices else scored
+
+
+def _store_predictions(staging: Staging, predictions: Predictions) -> None:
+    staging.write("predictions", predictions.instances)
+    staging.write("prediction_images", predictions.images)
+    staging.write("throughput", empty_table(schemas.STORED_SAMPLES))
 
 
 def _metrics(request: EvalRequest, evaluated: Evaluated) -> list[ResolvedMetric]:
@@ -115,16 +150,13 @@ def _image_slices(
     return stated_slices(images) if request.slices is None else read_slices(request.slices, images)
 
 
-def _store(
+def _run_row(
     request: EvalRequest,
     evaluated: Evaluated,
     metrics: Sequence[ResolvedMetric],
     scored: Sequence[Scored],
-    store: Store,
-) -> Outcome:
-    import benchsuite_kernels
-
-    predictions = evaluated.predictions
+) -> dict[str, Any]:
+    """The row of ``schemas.RUNS``, but for what names this one execution."""
     images_sha256 = image_list_sha256(evaluated.images)
     identity = {
         "version": __version__,
@@ -138,15 +170,9 @@ def _store(
         "scorer": request.scoring.scorer,
         "evaluators": {each.spec.name: each.identity for each in metrics},
     }
-    now = datetime.now(UTC)
-    name = request.name or evaluated.predictions_name
-    run_id = new_run_id(name, evaluated.name, now)
-    row = {
-        "run_id": run_id,
+    return {
         "result_id": result_identity(identity),
-        "created": now,
         "verb": "eval",
-        "model": name,
         "recipe": None,
         "weights_random": False,
         "dataset": evaluated.name,
@@ -166,16 +192,9 @@ def _store(
         "batch_size": None,
         "seed": None,
         "device": None,
-        "threads": None,
+        "threads": evaluation_threads(),
         "verdict": "no published number",
         "warnings": list(evaluated.warnings),
         "command": request.command,
         "version": __version__,
     }
-    recording = Recording(row, {}, None, benchsuite_kernels.served(), facts(), page=request.page)
-    with store.stage(run_id) as staging:
-        staging.write("predictions", predictions.instances)
-        staging.write("prediction_images", predictions.images)
-        samples = schemas.STORED_SAMPLES.empty_table()
-        staging.write("throughput", samples)
-        return record(staging, recording, scored, evaluated.categories, samples)
