@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from benchsuite import schemas
+from benchsuite.columns.arrow_arrays import from_rows
 from benchsuite.results import Outcome
 from benchsuite.scoring import ResultKeys, Scored, result_tables
 from benchsuite.throughput import summarise
@@ -69,14 +70,12 @@ def record(
         published=recording.published,
     )
     tables = result_tables(scored, keys, categories)
-    environment = pa.Table.from_pylist(
-        [
-            {"run_id": run["run_id"], "name": name, "value": json.dumps(value)}
-            for name, value in recording.environment.items()
-        ],
-        schema=schemas.ENVIRONMENT,
-    )
-    runs = pa.Table.from_pylist([dict(run)], schema=schemas.RUNS)
+    facts = [
+        {"run_id": run["run_id"], "name": name, "value": json.dumps(value)}
+        for name, value in recording.environment.items()
+    ]
+    environment = from_rows(facts, schemas.ENVIRONMENT)
+    runs = from_rows([run], schemas.RUNS)
     staging.write("runs", runs)
     staging.write("metrics", tables.metrics)
     staging.write("per_class", tables.per_class)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from benchsuite import schemas
+from benchsuite.columns.arrow_arrays import empty_table, from_rows, from_values
 from benchsuite.errors import ContractError
 from benchsuite.protocols import Dataset, Predictions, Scores, Truth
 
@@ -186,10 +187,10 @@ def result_tables(
             for outcome in scored
             if (table := part(outcome.scores)) is not None
         ]
-        return pa.concat_tables(tables) if tables else schema.empty_table()
+        return pa.concat_tables(tables) if tables else empty_table(schema)
 
     return ResultTables(
-        metrics=pa.Table.from_pylist(rows, schema=schemas.METRICS),
+        metrics=from_rows(rows, schemas.METRICS),
         per_class=stored(schemas.STORED_PER_CLASS, lambda scores: scores.per_class),
         pr_curves=stored(schemas.STORED_PR_CURVES, lambda scores: scores.curves),
         slices=_slice_rows(scored, keys.run_id),
@@ -211,7 +212,7 @@ def _slice_rows(scored: Sequence[Scored], run_id: str) -> pa.Table:
         for each in outcome.slices
         for name, value in each.metrics.items()
     ]
-    return pa.Table.from_pylist(rows, schema=schemas.STORED_SLICES)
+    return from_rows(rows, schemas.STORED_SLICES)
 
 
 def _stored(
@@ -220,9 +221,9 @@ def _stored(
     n = table.num_rows
     category = [names.get(i, str(i)) for i in table["category_id"].to_pylist()]
     columns = {
-        "run_id": pa.array([run_id] * n, pa.string()),
-        "task": pa.array([prefix] * n, pa.string()),
-        "category": pa.array(category, pa.string()),
+        "run_id": from_values([run_id] * n, pa.string()),
+        "task": from_values([prefix] * n, pa.string()),
+        "category": from_values(category, pa.string()),
         **{name: table[name] for name in table.column_names},
     }
     return pa.table([columns[name] for name in schema.names], names=schema.names).cast(schema)

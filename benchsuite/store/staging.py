@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchsuite.columns.arrow_arrays import empty_table
 from benchsuite.errors import ContractError, unknown_name
 from benchsuite.schemas import STORE_TABLES
 from benchsuite.store import publication
@@ -101,7 +101,7 @@ class Staging:
             with file:
                 if (schema := table_schema(table)) is None:
                     continue
-                conform(file.schema_arrow.empty_table(), schema, what)
+                conform(empty_table(file.schema_arrow), schema, what)
                 if "run_id" in schema.names:
                     self._check_run_id(table, file.read(columns=["run_id"]))
                 if table == "runs" and file.metadata.num_rows != 1:
@@ -120,8 +120,8 @@ class Staging:
     def _check_run_id(self, table: str, data: pa.Table) -> None:
         if "run_id" not in data.column_names:
             return
-        others = data.filter(pc.not_equal(data["run_id"], pa.scalar(self.run_id)))["run_id"]
-        if len(others):
+        others = [each for each in data["run_id"].unique().to_pylist() if each != self.run_id]
+        if others:
             raise ContractError(
-                f"table {table!r} of run {self.run_id} has a row of run {others[0].as_py()!r}"
+                f"table {table!r} of run {self.run_id} has a row of run {others[0]!r}"
             )

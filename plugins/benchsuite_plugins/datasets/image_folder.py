@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-import numpy as np
-from PIL import Image as PillowImage
-from PIL import ImageOps
-
 from benchsuite.errors import DataMissingError, InputError
 from benchsuite.records import Image, ImageRecord
-
-# What Pillow's decoders raise on broken files.
-_UNDECODABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    PillowImage.DecompressionBombError,
-)
 
 
 class ImageFolder:
@@ -85,17 +68,19 @@ class ImageFolder:
         Raises:
             InputError: it is not there, cannot be decoded, or has another size than annotated.
         """
+        # Scoring opens datasets without ever looking at an image; Pillow takes a while to import.
+        from benchsuite_plugins.datasets.image_decoding import UNDECODABLE, decode
+
         path = self.path(record)
         try:
-            with PillowImage.open(path) as encoded:
-                pixels = np.asarray(ImageOps.exif_transpose(encoded).convert("RGB"))
+            pixels = decode(path)
         except FileNotFoundError:
             raise InputError(
                 f"the image is not there (named by {self.annotations})",
                 file=path,
                 record=f"image id {record.id}",
             ) from None
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             raise InputError(
                 f"the image cannot be read: {error}", file=path, record=f"image id {record.id}"
             ) from error
