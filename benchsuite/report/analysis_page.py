@@ -105,6 +105,7 @@ def render_analysis(analysis: AnalysisDrawn) -> str:
         confusion_chart=confusion_chart(
             [labels[place] for place in shown],
             analysis.confusion[np.ix_([*shown, -1], [*shown, -1])],
+            analysis.confusion.sum(axis=1)[[*shown, -1]],
             name="confusion",
             description=f"Confusion matrix of {len(shown)} categories and the background.",
         ),

@@ -21,13 +21,19 @@ _FAINTEST = 0.07
 
 
 def confusion_chart(
-    names: Sequence[str], counts: NDArray[np.float64], *, name: str, description: str
+    names: Sequence[str],
+    counts: NDArray[np.float64],
+    totals: NDArray[np.float64],
+    *,
+    name: str,
+    description: str,
 ) -> Markup:
     """What was taken for what; a cell is the darker, the larger its share of its row.
 
     Args:
         names: of N categories, each once.
         counts: (N + 1, N + 1), rows are truth, columns predictions, the last of each background.
+        totals: (N + 1,), of each row with whatever is not drawn.
         name, description: as ``vega.svg`` takes them.
     """
     labels = [*names, BACKGROUND]
@@ -61,7 +67,7 @@ def confusion_chart(
         "height": cell * len(labels),
         "layer": [layer("right", SERIES[0].light), layer("wrong", SERIES[1].light)],
     }
-    cells = _cells(labels, counts)
+    cells = _cells(labels, counts, totals)
     return svg(
         spec,
         {
@@ -73,12 +79,13 @@ def confusion_chart(
     )
 
 
-def _cells(labels: Sequence[str], counts: NDArray[np.float64]) -> list[dict[str, Any]]:
+def _cells(
+    labels: Sequence[str], counts: NDArray[np.float64], totals: NDArray[np.float64]
+) -> list[dict[str, Any]]:
     """The cells that are not 0, row by row."""
-    of_row = counts.sum(axis=1)
     cells = []
     for row, column in np.argwhere(counts > 0).tolist():
-        count, share = counts[row, column], counts[row, column] / of_row[row]
+        count, share = counts[row, column], counts[row, column] / totals[row]
         cells.append(
             {
                 "truth": labels[row],

@@ -1,6 +1,15 @@
 """LVIS's average precision of boxes and masks, equal to that of the ``lvis`` package to the bit.
 
 Gupta et al., LVIS: A Dataset for Large Vocabulary Instance Segmentation, 2019.
+
+Where the package fails there is the evident result: no detections at all are an AP of 0; an image
+without ``neg_category_ids`` was searched for every category; one without
+``not_exhaustive_category_ids`` is annotated exhaustively; a category without a frequency is none of
+rare, common and frequent. Refused is what the package passes over or takes for something else:
+detections of unknown categories (it leaves them out, after they have counted among the 300),
+annotations that share an id (it counts the last of them several times), and a file of boxes where
+masks are scored (it takes the boxes for masks). Means are summed as NumPy did up to version 2.2,
+the package being made for versions before 1.24.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def test_of_many_categories_those_that_are_confused_most_are_drawn() -> None:
     assert most_confused(counts, 3) == [7, 250, 251]
     html = render_analysis(analysis(names, confusion=counts))
     assert "The 80 of 300 categories that are confused most." in html
-    assert "class 299 taken for class 7" in html
+    assert "class 299 taken for class 7: 3, 0.272 % of all" in html
     assert "class 100 found" not in html
 
 
@@ -132,7 +132,9 @@ def test_categories_of_one_name_are_told_apart() -> None:
 def test_charts_are_well_formed_and_of_the_palette(names: tuple[str, ...]) -> None:
     count = len(names) + 1
     charts = [
-        confusion_chart(names, np.ones((count, count)), name="matrix", description=HOSTILE),
+        confusion_chart(
+            names, np.ones((count, count)), np.ones(count), name="matrix", description=HOSTILE
+        ),
         error_chart([(each, 0.1) for each in names], name="errors", description=HOSTILE),
     ]
     known = {shade.light for shade in CHART} | {"none", "transparent", "currentColor"}
