@@ -221,11 +221,12 @@ def lists_to_numpy(column: Column, missing: float = 0) -> tuple[NDArray[Any], ND
             rows = to_numpy(chunk, missing)
             found = is_present(chunk)
             lengths.append(np.where(found, rows.shape[1], 0))
-            parts.append(rows[found].reshape(-1))
+            parts.append((rows[found] if chunk.null_count else rows).reshape(-1))
         else:
             lengths.append(np.where(is_present(chunk), np.diff(to_numpy(chunk.offsets)), 0))
             parts.append(to_numpy(chunk.flatten(), missing))
-    return np.concatenate(parts), _offsets(np.concatenate(lengths))
+    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return values, _offsets(np.concatenate(lengths))
 
 
 def binary_to_numpy(column: Column) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

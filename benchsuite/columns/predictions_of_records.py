@@ -163,13 +163,16 @@ class _Reading:
 
     def scores(self) -> NDArray[np.float64]:
         scores = self._records.required_numbers("score", finite=not self._lenient)
-        self._count(~np.isfinite(scores), "a score that is not finite", "kept; NaN comes last")
+        if self._lenient:
+            self._count(~np.isfinite(scores), "a score that is not finite", "kept; NaN comes last")
         return scores
 
     def boxes(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         boxes, present = self._records.boxes("bbox", negative=self._lenient)
-        negative = np.asarray(boxes[:, 2:].min(axis=1) < 0)
-        self._count(negative, "a box of negative width or height", "kept; it overlaps with nothing")
+        if self._lenient:
+            negative = (boxes[:, 2] < 0) | (boxes[:, 3] < 0)
+            problem = "a box of negative width or height"
+            self._count(negative, problem, "kept; it overlaps with nothing")
         return boxes, present
 
     def _count(

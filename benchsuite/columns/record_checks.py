@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from benchsuite.columns.segmentation_column import SegmentationColumn
 
 
+_WIDEST = 1 << 22
+"""A table of more ids than this would not be faster than a search."""
+
+
 class Ids(Protocol):
     """What messages show as the records' ids, ``None`` where there is none."""
 
@@ -129,11 +133,14 @@ class CheckedRecords(ABC):
         self, ids: NDArray[np.int64], known: ArrayLike
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """(N,) the place among ``known`` of each id, and (N,) whether it is among them."""
-        ascending = np.asarray(known, np.int64)
-        order = np.argsort(ascending, kind="stable")
-        ascending = ascending[order]
-        if not len(ascending):
+        known_ids = np.asarray(known, np.int64)
+        if not len(known_ids):
             return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
+        low, high = int(known_ids.min()), int(known_ids.max())
+        if high - low < _WIDEST:
+            return _looked_up(ids, known_ids, low, high)
+        order = np.argsort(known_ids, kind="stable")
+        ascending = known_ids[order]
         places = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
         return order[places], ascending[places] == ids
 
@@ -160,3 +167,16 @@ class CheckedRecords(ABC):
             first, second = order[repeated[0]], order[repeated[0] + 1]
             raise self.names.error(second, f"has the same id as {self.names.name}[{first}]")
         return ids
+
+
+def _looked_up(
+    ids: NDArray[np.int64], known: NDArray[np.int64], low: int, high: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """As ``places``, by a table of all ids from the lowest known to the highest."""
+    outside = high - low + 1
+    table = np.full(outside + 1, -1, np.int64)
+    table[known - low] = np.arange(len(known))
+    within = (ids >= low) & (ids <= high)
+    places = table[np.where(within, ids - low, outside)]
+    found = places >= 0
+    return np.maximum(places, 0), found

@@ -72,8 +72,9 @@ class RecordColumns(CheckedRecords):
             raise self.names.error(
                 row, f"the field {field!r} holds a value that is {value}, not a finite number"
             )
-        if not negative and (found.values[:, 2:] < 0).any():
-            row = (found.values[:, 2:] < 0).any(axis=1).argmax()
+        smaller = (found.values[:, 2] < 0) | (found.values[:, 3] < 0)
+        if not negative and smaller.any():
+            row = smaller.argmax()
             raise self.names.error(
                 row,
                 f"the field {field!r} is {found.values[row].tolist()}: its width or height is"
