@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,12 +128,16 @@ def _of_table_file(
 ) -> ReadPredictions:
     """Only columns that the task needs are read."""
     file = FileBytes(path, what="predictions file")
-    table = read_table(file, _PLAIN | _SHAPES.get(task, set()))
+    table = read_table(file, _among(_PLAIN | _SHAPES.get(task, set())))
     if not _first_has_box(table):
         # Masks or keypoints may stand in its place, and whether they do the first row says.
-        table = read_table(file, _PLAIN.union(*_SHAPES.values()))
+        table = read_table(file, _among(_PLAIN.union(*_SHAPES.values())))
     read = _of_table(table, images, categories, task, lenient, path)
     return replace(read, sha256=file.sha256)
+
+
+def _among(wanted: set[str]) -> Callable[[list[str]], list[str]]:
+    return lambda names: [name for name in names if name in wanted]
 
 
 def _first_has_box(table: pa.Table) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,8 +21,11 @@ def is_table_file(path: Path) -> bool:
         return file.read(len(_ARROW)).startswith((_PARQUET, _ARROW))
 
 
-def read_table(file: FileBytes, wanted: Collection[str] | None = None) -> pa.Table:
-    """Those of the wanted columns that the file has, or all.
+def read_table(file: FileBytes, choose: Callable[[list[str]], list[str]] = list) -> pa.Table:
+    """A table, or some of its columns.
+
+    Args:
+        choose: which columns are read, of those that there are; all by default.
 
     Raises:
         InputError: it is damaged, or neither Parquet nor an Arrow file.
@@ -34,7 +37,7 @@ def read_table(file: FileBytes, wanted: Collection[str] | None = None) -> pa.Tab
             from pyarrow.parquet import ParquetFile
 
             parquet = ParquetFile(pa.BufferReader(data))
-            return parquet.read(columns=_those(parquet.schema_arrow.names, wanted))
+            return parquet.read(columns=choose(parquet.schema_arrow.names))
         table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
     except (pa.ArrowException, OSError) as error:
         raise InputError(
@@ -42,8 +45,4 @@ def read_table(file: FileBytes, wanted: Collection[str] | None = None) -> pa.Tab
             file=file.path,
             remedy="The file seems damaged; get it again",
         ) from error
-    return table.select(_those(table.column_names, wanted))
-
-
-def _those(names: Sequence[str], wanted: Collection[str] | None) -> list[str]:
-    return [name for name in names if wanted is None or name in wanted]
+    return table.select(choose(table.column_names))

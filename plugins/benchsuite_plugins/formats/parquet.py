@@ -8,7 +8,7 @@ described in ``benchsuite.columns.table_records``.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -52,7 +52,8 @@ def read_truth(request: TruthRequest) -> Truth:
         DataMissingError: there is no such folder, or a file is missing.
         InputError: a file is damaged or a row malformed; names file and row.
     """
-    images, annotations = (_table(request.path / name) for name in FILES[:2])
+    images = _table(request.path / FILES[0])
+    annotations = _table(request.path / FILES[1], _needed(request.task))
     listed = request.path / FILES[2]
     categories: pa.Table | None = None
     if request.categories:
@@ -91,8 +92,19 @@ def write_predictions(predictions: Predictions, request: WriteRequest) -> Mappin
     return {}
 
 
-def _table(path: Path) -> pa.Table:
-    return read_table(FileBytes(path, what="truth"))
+def _table(path: Path, choose: Callable[[list[str]], list[str]] = list) -> pa.Table:
+    return read_table(FileBytes(path, what="truth"), choose)
+
+
+def _needed(task: str) -> Callable[[list[str]], list[str]]:
+    """The columns of annotations that a task needs: masks cost more than all the rest."""
+
+    def choose(names: list[str]) -> list[str]:
+        unused = {"bbox": {"segmentation", "keypoints"}, "keypoints": {"segmentation"}}
+        left_out = unused.get(task, set()) if "area" in names else set()
+        return [name for name in names if name not in left_out]
+
+    return choose
 
 
 def _write(table: pa.Table, path: Path) -> None:

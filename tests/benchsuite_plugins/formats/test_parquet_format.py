@@ -42,6 +42,20 @@ def test_a_folder_is_a_dataset(shared_data, tmp_path):
     assert dataset.truth("segm").instances.equals(truth.instances)
 
 
+def test_masks_are_read_where_they_are_needed(make_truth, tmp_path):
+    mask = [[1.0, 1, 9, 1, 9, 9]]
+    truth = make_truth([0, 0, 10, 10], segmentation=[mask], area=[5.0])
+    parquet.write_truth(truth, WriteRequest(tmp_path / "truth", truth.categories))
+    for task, nulls in (("bbox", 1), ("segm", 0), ("", 0)):
+        read = parquet.read_truth(TruthRequest(tmp_path / "truth", task=task))
+        assert read.instances["segmentation"].null_count == nulls
+        assert read.instances["area"].to_pylist() == [5]
+    annotations = tmp_path / "truth/annotations.parquet"
+    pq.write_table(truth.instances.drop_columns("area"), annotations)
+    read = parquet.read_truth(TruthRequest(tmp_path / "truth", task="bbox"))
+    assert read.instances["area"].to_pylist() == [28]  # of the mask
+
+
 def test_rotated_boxes_are_kept(make_truth, with_column, tmp_path):
     truth = with_column(make_truth([0, 0, 1, 1]), "rotated_box", [[5.0, 6, 2, 1, 30]])
     parquet.write_truth(truth, WriteRequest(tmp_path / "truth", truth.categories))
