@@ -22,7 +22,7 @@ from benchsuite.recording import matches_table
 from benchsuite.store.results_store import Store
 
 if TYPE_CHECKING:
-    from benchsuite.intervals import Comparison
+    from benchsuite.intervals import Difference
 
 _SAME = {
     "dataset": "dataset",
@@ -46,7 +46,7 @@ class ComparedValue:
     name: str
     primary: bool
     higher_is_better: bool
-    paired: Comparison
+    paired: Difference
 
     @property
     def worse(self) -> bool:
@@ -117,9 +117,14 @@ def compare_runs(
         store.read("prediction_images", [run_id], columns=["image_id"])["image_id"].to_numpy()
         for run_id in ids
     ]
+    if sorted(images[0].tolist()) != sorted(images[1].tolist()):
+        raise InputError(
+            f"the two runs were scored on different images ({len(images[0])} and {len(images[1])})",
+            remedy="Give both the same --limit",
+        )
     values: list[ComparedValue] = []
     for metric in _shared_metrics(store, ids):
-        values += _compared(store, ids, metric, images, replicates, seed)
+        values += _compared(store, ids, metric, images[0], replicates, seed)
     return ComparedRuns(rows[0], rows[1], values)
 
 
@@ -150,7 +155,7 @@ def _compared(
     store: Store,
     ids: Sequence[str],
     metric: ResolvedMetric,
-    images: Sequence[NDArray[np.int64]],
+    images: NDArray[np.int64],
     replicates: int,
     seed: int,
 ) -> list[ComparedValue]:
@@ -158,7 +163,7 @@ def _compared(
 
     spec = metric.spec
     first, second = (_matches(store, matches_table(spec.name), run_id) for run_id in ids)
-    found = compare(metric.metric, first, second, *images, replicates=replicates, seed=seed)
+    found = compare(metric.metric, first, second, images, replicates=replicates, seed=seed)
     return [
         ComparedValue(
             name=f"{spec.value_prefix}/{name}",

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchsuite.columns.sources import read_counted_predictions, truth_warnings
 from benchsuite.errors import DataMissingError, UsageError
 from benchsuite.files.digests import digest_file
 from benchsuite.resolve import OpenedDataset, open_dataset
@@ -81,7 +82,8 @@ def _of_dataset(
     files = _files(path)
     size = sum(file.stat().st_size for file in files)
     tell(f"reading {path} ({size / 1e6:.1f} MB)")
-    predictions = _read_predictions(path, images, categories, task)
+    truth = truth_of(opened.dataset, task)
+    read = read_counted_predictions(path, images, categories, task, lenient=request.lenient)
     return Evaluated(
         name=opened.name,
         split=opened.split,
@@ -90,12 +92,14 @@ def _of_dataset(
         annotation_sha256=opened.dataset.annotation_sha256,
         categories=categories,
         images=images,
-        truth=lambda task: truth_of(opened.dataset, task),
-        predictions=predictions,
-        predictions_sha256=_sha256(path, files),
+        truth=lambda _: truth,
+        predictions=read.predictions,
+        predictions_sha256=read.sha256 or _sha256(path, files),
         predictions_name=path.stem,
         input_bytes=size,
-        n_predictions=predictions.instances.num_rows,
+        n_predictions=read.predictions.instances.num_rows,
+        n_dropped=read.dropped,
+        warnings=(*truth_warnings(truth), *(f"{path}: {each}" for each in read.let_pass)),
     )
 
 
@@ -112,16 +116,6 @@ def scored_task(request: EvalRequest) -> str:
     from benchsuite.metric_selection import metrics_with_prefix
 
     return metrics_with_prefix(request.task)[0].task
-
-
-def _read_predictions(
-    path: Path, images: Sequence[ImageRecord], categories: Sequence[Category], task: str
-) -> Predictions:
-    """Predictions in whichever format they lie."""
-    from benchsuite.formats import read_predictions
-    from benchsuite.protocols import PredictionsRequest
-
-    return read_predictions(PredictionsRequest(path, images, tuple(categories), task))
 
 
 def _files(path: Path) -> list[Path]:

@@ -66,7 +66,7 @@ def compare(
     else:
         _show(compared, every)
     if gate and compared.worse:
-        by = [f"{each.name} by {100 * abs(each.paired.difference):.2f}" for each in compared.worse]
+        by = [f"{each.name} by {100 * abs(each.paired.value):.2f}" for each in compared.worse]
         worse = f"{', '.join(by)} points"
         raise ToleranceError(f"{compared.second['model']} is worse in {worse}")
 
@@ -90,9 +90,9 @@ def _show(compared: ComparedRuns, every: bool) -> None:
             paired = each.paired
             table.add_row(
                 each.name,
-                f"{100 * paired.value_a:.2f}",
-                f"{100 * paired.value_b:.2f}",
-                f"{100 * paired.difference:+.2f}",
+                f"{100 * paired.first:.2f}",
+                f"{100 * paired.second:.2f}",
+                f"{100 * paired.value:+.2f}",
                 f"[{100 * paired.low:+.2f}, {100 * paired.high:+.2f}]",
                 f"{paired.p_value:.3f}",
             )

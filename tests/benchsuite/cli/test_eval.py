@@ -113,7 +113,7 @@ def test_comparing_two_results_and_gating_on_it(files, capsys, tmp_path):
     compare = ["compare", *run_ids, "--results", str(tmp_path / "results")]
     assert main([*compare, "--json"]) == 0
     told = outcome(capsys)
-    assert told["values"]["bbox/AP"]["difference"] < 0 and told["worse"] == ["bbox/AP"]
+    assert told["values"]["bbox/AP"]["value"] < 0 and told["worse"] == ["bbox/AP"]
     assert main([*compare, "--gate"]) == 3
     assert "worse in bbox/AP" in capsys.readouterr().err
     assert main(["compare", run_ids[1], run_ids[0], *compare[3:], "--gate"]) == 0
