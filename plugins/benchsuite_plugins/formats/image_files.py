@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image as PillowImage
-
 from benchsuite.errors import DataMissingError, InputError
 from benchsuite.progress import ShowsProgress
 
@@ -60,6 +58,9 @@ def image_sizes(images: Sequence[Path], show: ShowsProgress) -> list[tuple[int, 
         DataMissingError: an image is not there.
         InputError: an image's header cannot be read.
     """
+    # Imported where it is needed: most labels say how large their images are.
+    from PIL import Image as PillowImage
+
     with warnings.catch_warnings(), show("reading image sizes", len(images)) as shown:
         warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
         sizes = []
@@ -70,6 +71,8 @@ def image_sizes(images: Sequence[Path], show: ShowsProgress) -> list[tuple[int, 
 
 
 def _size(path: Path) -> tuple[int, int]:
+    from PIL import Image as PillowImage
+
     try:
         with PillowImage.open(path) as encoded:
             width, height = encoded.size

@@ -15,6 +15,7 @@ from benchsuite.columns.arrow_arrays import to_numpy
 from benchsuite.errors import InputError
 from benchsuite.protocols import Predictions, Truth
 from benchsuite_kernels.columns.detection_match import Detections, Truths, match_detections
+from benchsuite_kernels.columns.match_groups import order_by_group
 from benchsuite_kernels.columns.rotated_iou import rotated_iou
 from benchsuite_kernels.threads import evaluation_threads
 from benchsuite_plugins.metrics.coco_match import Evaluated, Grouped
@@ -38,6 +39,7 @@ def match(truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Tab
         .in_file_order()
         .select(["image_id", "category_id", "score", *_BOXES]),
         evaluated,
+        every_image=True,
     )
     truths = _truths(truth, evaluated)
     crowd = truths.side.column("iscrowd")
@@ -71,7 +73,7 @@ def match(truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Tab
         detections.rows,
         detections.side.column("score"),
         truths.rows,
-        np.argsort(truths.groups, kind="stable"),
+        order_by_group(truths.groups, threads=evaluation_threads()),
         matches,
         header,
     )
@@ -114,5 +116,4 @@ def _truths(truth: Truth, evaluated: Evaluated) -> Grouped:
     side = Side.truths(truth.instances, truth.source).select(
         ["image_id", "category_id", "area", "iscrowd", "difficult", *_BOXES]
     )
-    run = np.isin(side.column("image_id"), evaluated.image_ids)
-    return Grouped.of(side if run.all() else side.take(np.flatnonzero(run)), evaluated)
+    return Grouped.of(side, evaluated, every_image=False)
