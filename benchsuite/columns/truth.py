@@ -201,6 +201,14 @@ def _image_records(
     )
 
 
+def read_images(
+    images: Sequence[ImageRecord | Mapping[str, Any]], file: object | None
+) -> tuple[ImageRecord, ...]:
+    """Image records by ascending id; see ``build_truth``."""
+    records = _image_list(images, file)
+    return _image_records(records, np.argsort(records.unique_ids()), "file_name")
+
+
 def image_names(records: RecordList, named_by: str = "file_name") -> list[str]:
     """Where each image lies, relative to the image folder; empty where nothing says it.
 
