@@ -10,9 +10,10 @@ Conventions, the same in every table:
 * masks are COCO compressed RLE: ``counts`` bytes, with the image's height and width as ``size``.
 * keypoints are flat ``x1, y1, v1, x2, ...`` as in COCO files.
 * maps are PNG bytes: panoptic maps hold the segment number as ``R + 256 G + 65536 B``, semantic
-  maps the category id in 8 or 16 bits, 0 for no category. ``benchsuite.predictions.label_maps``
-  writes both. Where a map's ``..._png`` is null, the file named by ``..._path`` holds it; where
-  that is null too, there is none.
+  maps the category id in 8 or 16 bits; a number that is no category's id (0 as a rule) stands for
+  no category. ``benchsuite.predictions.label_maps`` writes both. Where a map's ``..._png`` is null,
+  the file named by ``..._path`` holds it; where that is null too, there is none. Semantic truth may
+  have panoptic maps in place of semantic ones: a pixel's category is its segment's then.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from benchsuite.errors import ContractError
 from benchsuite.predictions.label_maps import (
     LARGEST_SEGMENT,
     LARGEST_SEMANTIC_ID,
-    SEMANTIC_VOID,
     encode_panoptic,
     encode_semantic,
+    void_number,
 )
 from benchsuite.records import ImageRecord, PanopticMap
 
@@ -44,7 +44,7 @@ def convert_semantic(
 
     Raises:
         ContractError: the map has another size or dtype, or a label out of range, or one whose
-            category id a semantic map cannot hold (1 to 65535).
+            category id a semantic map cannot hold (0 to 65535).
     """
     array = _map_of(labels, "semantic map", record, where)
     none, count = 255 if array.dtype == np.uint8 else -1, len(category_ids)
@@ -56,20 +56,22 @@ def convert_semantic(
         )
     # "None" is looked up one behind the last label.
     at = np.where(array == none, count, array).astype(np.intp)
-    wide = max((i for i in category_ids if i is not None), default=0) > 255
+    known = {category_id for category_id in category_ids if category_id is not None}
+    void = void_number(known)
     # The depth is the run's, not the image's, so that all of its maps are alike.
+    wide = max(known | {void}) > 255  # an id that does not fit either is refused where it is met
     depth: type[np.unsignedinteger[Any]] = np.uint16 if wide else np.uint8
-    ids, dropped = np.full(count + 1, SEMANTIC_VOID, depth), 0
+    ids, dropped = np.full(count + 1, void, depth), 0
     for label in np.flatnonzero(np.bincount(at.ravel(), minlength=count)[:count]).tolist():
         category_id = category_ids[label]
         if category_id is None:
             dropped += 1
-        elif 0 < category_id <= LARGEST_SEMANTIC_ID:
+        elif 0 <= category_id <= LARGEST_SEMANTIC_ID:
             ids[label] = category_id
         else:
             raise ContractError(
                 f"{where}: the semantic map holds category id {category_id}, but ids of a semantic "
-                f"map are 1 to {LARGEST_SEMANTIC_ID}"
+                f"map are 0 to {LARGEST_SEMANTIC_ID}"
             )
     return ConvertedMap(encode_semantic(ids[at]), None, dropped)
 

@@ -91,15 +91,12 @@ def to_columns(
         "keypoints": keypoints,
     }
     dropped = len(labels) - len(kept)
-    image: dict[str, Any] = {
+    image: dict[str, Any] = dict.fromkeys(PREDICTION_IMAGES.names) | {
         "image_id": record.id,
         "file_name": record.file_name,
         "width": record.width,
         "height": record.height,
         "n_instances": len(kept),
-        "semantic_png": None,
-        "panoptic_png": None,
-        "segments": None,
     }
     if prediction.semantic is not None:
         semantic = convert_semantic(prediction.semantic, record, category_ids, where)

@@ -42,15 +42,12 @@ def test_boxes_scores_and_labels() -> None:
         IDS,
         first_prediction=7,
     )
-    assert image == {
+    assert image == dict.fromkeys(schemas.PREDICTION_IMAGES.names) | {
         "image_id": 42,
         "file_name": "a.jpg",
         "width": 5,
         "height": 4,
         "n_instances": 1,
-        "semantic_png": None,
-        "panoptic_png": None,
-        "segments": None,
     }
     x, y, right, bottom = np.float32([0.1, 0.2, 4.9, 3.7])
     assert instances == [
@@ -62,6 +59,7 @@ def test_boxes_scores_and_labels() -> None:
             "bbox": [float(x), float(y), float(right - x), float(bottom - y)],
             "segmentation": None,
             "keypoints": None,
+            "rotated_box": None,
             "extra": None,
         }
     ]
@@ -203,13 +201,22 @@ def test_the_depth_of_a_semantic_map_is_that_of_the_run() -> None:
 
 
 @pytest.mark.parametrize(
+    ("ids", "void"), [((5, 7), 0), ((0, 7), 255), ((0, 255), 254), ((0, 256), 65535)]
+)
+def test_no_category_is_a_number_of_its_own(ids: tuple[int, int], void: int) -> None:
+    labels = np.array([[0, 1, -1, 1, 0]] * 4)
+    columns = to_columns(RECORD, Prediction(semantic=labels), ids, 0)
+    found = decode_semantic(columns.image["semantic_png"])
+    assert found[0].tolist() == [ids[0], ids[1], void, ids[1], ids[0]]
+
+
+@pytest.mark.parametrize(
     ("labels", "says"),
     [
         (np.full((4, 5), 4, np.uint8), "label 4, which is not one of the model's 4"),
         (np.full((4, 5), -2), "label -2"),
         (np.full((4, 5), 2**63, np.uint64), "label 9223372036854775808"),
-        (np.full((4, 5), 2), "category id 0, but ids of a semantic map are 1 to 65535"),
-        (np.full((4, 5), 3), "category id 9223372036854775807"),
+        (np.full((4, 5), 3), "category id 9223372036854775807, but ids of a semantic map are 0 to"),
         (np.zeros((5, 4), int), r"\(5, 4\), the image of \(4, 5\)"),
         (np.zeros((4, 5)), "float64, expected integers"),
         (np.zeros((1, 4, 5), int), r"\(1, 4, 5\)"),
