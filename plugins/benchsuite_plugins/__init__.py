@@ -196,7 +196,7 @@ def benchsuite_models() -> list[ModelSpec]:
         ),
         ModelSpec(
             name="panoptic_fpn",
-            tasks=("bbox", "segm", "panoptic"),
+            tasks=("bbox", "segm", "semantic", "panoptic"),
             factory="benchsuite_plugins.models.panoptic_fpn:create",
             options="benchsuite_plugins.models.panoptic_fpn:PanopticFPNOptions",
             summary="Panoptic FPN with a ResNet backbone, to Detectron2's conventions",
@@ -204,7 +204,7 @@ def benchsuite_models() -> list[ModelSpec]:
         ),
         ModelSpec(
             name="cascade_panoptic_fpn",
-            tasks=("bbox", "segm", "panoptic"),
+            tasks=("bbox", "segm", "semantic", "panoptic"),
             factory="benchsuite_plugins.models.cascade_panoptic_fpn:create",
             options="benchsuite_plugins.models.cascade_panoptic_fpn:CascadePanopticFPNOptions",
             summary="Panoptic FPN with cascaded boxes on a ResNet, to Detectron2's conventions",
@@ -220,6 +220,7 @@ def benchsuite_models() -> list[ModelSpec]:
 @hookimpl
 def benchsuite_datasets() -> list[DatasetSpec]:
     detection = ("coco_bbox", "coco_segm", "coco_keypoints")
+    maps = ("panoptic_quality", "semantic_iou")
 
     def lvis(name: str, factory: str, splits: tuple[str, ...], summary: str) -> DatasetSpec:
         return DatasetSpec(
@@ -238,7 +239,7 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             tasks=("bbox", "segm", "keypoints", "semantic", "panoptic"),
             factory="benchsuite_plugins.datasets.shapes:open_shapes",
             options="benchsuite_plugins.datasets.shapes:ShapesOptions",
-            metrics=detection,
+            metrics=(*detection, *maps),
             splits=("val", "train"),
             summary="embedded: drawn by seeded integer arithmetic, the same on every machine",
             licence="Apache-2.0",
@@ -247,15 +248,25 @@ def benchsuite_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="coco",
-            tasks=("bbox", "segm", "keypoints", "panoptic"),
+            tasks=("bbox", "segm", "keypoints", "semantic", "panoptic"),
             factory="benchsuite_plugins.datasets.coco:open_coco",
             options="benchsuite_plugins.datasets.coco:CocoOptions",
-            metrics=detection,
+            metrics=(*detection, *maps),
             splits=("val2017", "train2017", "val2014", "train2014"),
             summary="COCO 2017 and 2014: instances, person keypoints, panoptic",
             licence="CC-BY-4.0",
             keypoints="benchsuite_plugins.datasets.coco:PERSON_KEYPOINTS",
             fetch="benchsuite_plugins.datasets.coco_download:fetch",
+        ),
+        DatasetSpec(
+            name="coco_panoptic",
+            tasks=("semantic", "panoptic"),
+            factory="benchsuite_plugins.datasets.coco_panoptic:open_coco_panoptic",
+            options="benchsuite_plugins.datasets.coco_panoptic:CocoPanopticOptions",
+            metrics=maps,
+            splits=("val2017", "train2017"),
+            summary="COCO 2017's panoptic annotations alone: panoptic and semantic maps",
+            licence="CC-BY-4.0",
         ),
         lvis(
             "lvis",
@@ -299,10 +310,10 @@ def benchsuite_datasets() -> list[DatasetSpec]:
         ),
         DatasetSpec(
             name="coco_format",
-            tasks=("bbox", "segm", "keypoints"),
+            tasks=("bbox", "segm", "keypoints", "semantic", "panoptic"),
             factory="benchsuite_plugins.datasets.coco_format:open_coco_format",
             options="benchsuite_plugins.datasets.coco_format:CocoFormatOptions",
-            metrics=detection,
+            metrics=(*detection, *maps),
             splits=("all",),
             summary="any COCO-format annotation file: --dataset FILE.json --images DIR",
             suffixes=(".json",),

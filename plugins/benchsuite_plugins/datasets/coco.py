@@ -20,7 +20,9 @@ from benchsuite.columns.person_keypoints import PERSON_KEYPOINTS
 from benchsuite.errors import DataMissingError, UsageError
 from benchsuite.protocols import Dataset, DatasetRequest
 from benchsuite.records import Image, ImageRecord
+from benchsuite.specs import Category
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
+from benchsuite_plugins.datasets.panoptic_annotations import map_folder, separated_categories
 
 __all__ = ["PERSON_KEYPOINTS", "CocoDataset", "CocoOptions", "open_coco"]
 
@@ -46,7 +48,8 @@ class CocoOptions:
         annotations: which truth: ``instances`` (boxes and masks of 80 categories),
             ``person_keypoints`` (boxes, masks and keypoints of people alone) or ``panoptic``
             (instances, and panoptic maps beside them). ``auto``: ``person_keypoints`` for a
-            command about keypoints, ``panoptic`` for one about panoptic maps, else ``instances``.
+            command about keypoints, ``panoptic`` for one about panoptic or semantic maps, else
+            ``instances``.
     """
 
     annotations: Literal["auto"] | AnnotationKind = "auto"
@@ -60,6 +63,8 @@ class CocoDataset(CocoFormatDataset):
         split: which split.
         kind: which annotations.
         images: the split's images, if they are not in ``folder``.
+        tasks: what the dataset is opened for. For ``semantic`` alone its categories are those of
+            its semantic truth.
 
     Raises:
         DataMissingError: a file is not there; says where it was looked for and how to get it.
@@ -68,7 +73,12 @@ class CocoDataset(CocoFormatDataset):
     """
 
     def __init__(
-        self, folder: Path, split: str, kind: AnnotationKind, images: Path | None = None
+        self,
+        folder: Path,
+        split: str,
+        kind: AnnotationKind,
+        images: Path | None = None,
+        tasks: Sequence[str] = (),
     ) -> None:
         self._coco, self._split = folder, split
         self._image_folder = images or folder / split
@@ -79,8 +89,9 @@ class CocoDataset(CocoFormatDataset):
         for needed in (file, panoptic):
             if needed is not None and not needed.is_file():
                 raise missing(f"the annotation file {needed.absolute()}", folder, split)
-        if panoptic is not None and not _map_folders(folder, split):
+        if panoptic is not None and map_folder(panoptic) is None:
             raise missing(f"the folder {(folder / panoptic.stem).absolute()}", folder, split)
+        self._semantic_alone = set(tasks) == {"semantic"}
         super().__init__(
             file,
             self._image_folder if images is not None or self._image_folder.is_dir() else None,
@@ -88,6 +99,12 @@ class CocoDataset(CocoFormatDataset):
             panoptic=panoptic,
         )
         self._published_sha256 = None if panoptic else _PUBLISHED_SHA256.get(file.name)
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """All things as one category, before stuff, for semantic maps alone."""
+        categories = super().categories
+        return separated_categories(categories) if self._semantic_alone else categories
 
     @property
     def published_annotation_sha256(self) -> str | None:
@@ -114,18 +131,14 @@ def open_coco(request: DatasetRequest) -> Dataset:
         kind = _kind_for(request.tasks)
     if kind == "panoptic" and request.split.endswith("2014"):
         raise UsageError(f"coco/{request.split} has no panoptic annotations, only COCO 2017 has")
-    return CocoDataset(request.root / FOLDER, request.split, kind, request.images)
+    folder = request.root / FOLDER
+    return CocoDataset(folder, request.split, kind, request.images, request.tasks)
 
 
 def _kind_for(tasks: Sequence[str]) -> AnnotationKind:
     if "keypoints" in tasks:
         return "person_keypoints"
-    return "panoptic" if "panoptic" in tasks else "instances"
-
-
-def _map_folders(folder: Path, split: str) -> list[Path]:
-    name = f"panoptic_{split}"
-    return [path for path in (folder / name, folder / "annotations" / name) if path.is_dir()]
+    return "panoptic" if {"panoptic", "semantic"} & set(tasks) else "instances"
 
 
 def missing(what: str, folder: Path, split: str) -> DataMissingError:

@@ -14,7 +14,8 @@ from benchsuite.protocols import Dataset, DatasetRequest, Truth
 from benchsuite.records import Image, ImageRecord
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.datasets.image_folder import ImageFolder
-from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations
+from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations, map_folder
+from benchsuite_plugins.datasets.panoptic_format import PanopticFormatDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class CocoFormatDataset:
     """A COCO-format annotation file, read once and kept as columns.
 
     ``tasks`` are those its annotations serve: ``bbox`` always, ``segm`` where there are
-    segmentations, ``keypoints`` where there are keypoints, ``panoptic`` where a panoptic file is
-    given too. Masks are made of polygons only when ``truth("segm")`` asks for them.
+    segmentations, ``keypoints`` where there are keypoints, ``panoptic`` and ``semantic`` where a
+    panoptic file is given too (semantic truth is Panoptic FPN's then: all things are one category,
+    see ``PanopticAnnotations.separated_truth``). Masks are made of polygons only when
+    ``truth("segm")`` asks for them.
 
     Args:
         annotations: the JSON file.
@@ -78,7 +81,8 @@ class CocoFormatDataset:
 
     @property
     def categories(self) -> tuple[Category, ...]:
-        return self._columns.categories
+        """Those of the panoptic file, where there is one: stuff has no instances."""
+        return (self._panoptic or self._columns).categories
 
     @property
     def keypoints(self) -> KeypointLayout | None:
@@ -98,6 +102,7 @@ class CocoFormatDataset:
             "bbox": True,
             "segm": self._columns.has_segmentations,
             "keypoints": self._columns.keypoint_count > 0,
+            "semantic": self._panoptic is not None,
             "panoptic": self._panoptic is not None,
         }
         return tuple(task for task, serves in served.items() if serves)
@@ -130,6 +135,8 @@ class CocoFormatDataset:
         """
         if task == "panoptic" and self._panoptic is not None:
             return self._panoptic.truth(self._columns.image_records)
+        if task == "semantic" and self._panoptic is not None:
+            return self._panoptic.separated_truth(self._columns.image_records)
         if task not in self.tasks:
             raise InputError(
                 f"holds no truth for {task}; it serves {', '.join(self.tasks)}", file=self._file
@@ -149,5 +156,7 @@ def open_coco_format(request: DatasetRequest) -> Dataset:
     """The dataset of the annotation file that the request names."""
     if request.annotations is None:
         raise UsageError("coco_format needs an annotation file: --dataset FILE.json --images DIR")
+    if map_folder(request.annotations) is not None:
+        return PanopticFormatDataset(request.annotations, request.images, tasks=request.tasks)
     options = request.options or CocoFormatOptions()
     return CocoFormatDataset(request.annotations, request.images, sigmas=options.sigmas)

@@ -1,8 +1,8 @@
-"""Semantic truth made of panoptic truth: the category of every pixel instead of its segment."""
+"""Semantic maps made of panoptic ones: the category of every pixel instead of its segment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,37 +10,43 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchsuite.columns.arrow_arrays import from_values
+from benchsuite.errors import InputError
 from benchsuite.predictions.label_maps import (
     LARGEST_SEMANTIC_ID,
     SEMANTIC_VOID,
-    decode_panoptic,
     encode_semantic,
+    void_number,
 )
 from benchsuite.protocols import Truth
 from benchsuite.schemas import TRUTH_IMAGES
+from benchsuite_kernels.columns.label_maps import MapError, decode
 
 
-def semantic_map(segments: NDArray[np.int32], categories: Mapping[int, int]) -> NDArray[np.uint16]:
+def semantic_map(
+    segments: NDArray[np.integer[Any]], categories: Mapping[int, int], void: int = SEMANTIC_VOID
+) -> NDArray[np.uint16]:
     """The semantic map of a panoptic map, things and crowds included.
 
     Args:
         segments: (H, W) segment numbers.
-        categories: segment number to category id, 1 to 65535.
+        categories: segment number to category id, 0 to 65535.
+        void: what pixels get whose segment is not in ``categories``.
 
     Returns:
-        (H, W) category ids; ``SEMANTIC_VOID`` where the segment is not in ``categories``.
+        (H, W) category ids.
 
     Raises:
-        ValueError: a category id does not fit.
+        ValueError: a category id does not fit, or is that of void.
     """
     for category in categories.values():
-        if not SEMANTIC_VOID < category <= LARGEST_SEMANTIC_ID:
+        if not 0 <= category <= LARGEST_SEMANTIC_ID or category == void:
             raise ValueError(
                 f"category id {category} does not fit a semantic map"
-                f" ({SEMANTIC_VOID + 1} to {LARGEST_SEMANTIC_ID})"
+                f" (0 to {LARGEST_SEMANTIC_ID}, {void} being void)"
             )
     present, places = np.unique(segments, return_inverse=True)
-    ids = [categories.get(segment, SEMANTIC_VOID) for segment in present.tolist()]
+    ids = [categories.get(segment, void) for segment in present.tolist()]
     return np.array(ids, dtype=np.uint16)[places.reshape(segments.shape)]
 
 
@@ -48,16 +54,31 @@ def with_semantic_maps(truth: Truth) -> Truth:
     """Panoptic truth with ``semantic_png`` filled in; null where there is no panoptic map.
 
     Maps have 8 bits where all category ids of the dataset fit, 16 where not.
+
+    Raises:
+        InputError: a map cannot be read.
     """
-    narrow = all(category.id <= 255 for category in truth.categories)
-    rows = truth.images.select(["panoptic_png", "segments"]).to_pylist()
-    maps = [None if row["panoptic_png"] is None else _encoded(row, narrow) for row in rows]
     at = TRUTH_IMAGES.get_field_index("semantic_png")
-    filled = truth.images.set_column(at, TRUTH_IMAGES.field(at), pa.array(maps, pa.binary()))
-    return replace(truth, images=filled)
+    maps = from_values(list(_semantic_pngs(truth)), pa.binary())
+    return replace(truth, images=truth.images.set_column(at, TRUTH_IMAGES.field(at), maps))
 
 
-def _encoded(row: Mapping[str, Any], narrow: bool) -> bytes:
-    categories = {segment["id"]: segment["category_id"] for segment in row["segments"]}
-    ids = semantic_map(decode_panoptic(row["panoptic_png"]), categories)
-    return encode_semantic(ids.astype(np.uint8) if narrow else ids)
+def _semantic_pngs(truth: Truth) -> Iterator[bytes | None]:
+    ids = {category.id for category in truth.categories}
+    void = void_number(ids)
+    depth = np.uint8 if max(ids | {void}) <= 255 else np.uint16
+    columns = ["image_id", "panoptic_png", "panoptic_path", "segments"]
+    for batch in truth.images.select(columns).to_batches(max_chunksize=64):
+        for row in batch.to_pylist():
+            source = row["panoptic_path"] if row["panoptic_png"] is None else row["panoptic_png"]
+            if source is None:
+                yield None
+                continue
+            categories = {segment["id"]: segment["category_id"] for segment in row["segments"]}
+            try:
+                numbers = decode(source, "colour")
+            except MapError as error:
+                file = source if isinstance(source, str) else truth.source or None
+                record = f"image id {row['image_id']}"
+                raise InputError(f"the map {error.problem}", file=file, record=record) from None
+            yield encode_semantic(semantic_map(numbers, categories, void).astype(depth))

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchsuite.errors import ContractError, UsageError
@@ -138,17 +140,27 @@ class PanopticFPN(ImageModel, Trainable):
 
     @torch.inference_mode()
     def postprocess(self, outputs: PanopticOutputs) -> list[Prediction]:
-        """Raw outputs to instances and panoptic map, in pixels of the images as they were given.
+        """Raw outputs to instances and both maps, in pixels of the images as they were given.
 
-        There is no semantic map beside it: that of the semantic branch knows no thing from another.
+        The semantic map is of stuff alone: its branch knows no thing from another, so that pixels
+        of things have no category there.
         """
         detections, semantic = outputs.detections, outputs.semantic
         things = torch.tensor(self.things, device=detections.labels.device)
         labelled = replace(detections, labels=things[detections.labels])
         predictions = detections_to_predictions(labelled, semantic.sizes, semantic.original_sizes)
-        for prediction, labels in zip(predictions, semantic_maps(semantic), strict=True):
-            prediction.panoptic = merge_panoptic(prediction, labels, self.stuff, self.panoptic)
+        stuff = self._stuff_labels()
+        for prediction, classes in zip(predictions, semantic_maps(semantic), strict=True):
+            prediction.panoptic = merge_panoptic(prediction, classes, self.stuff, self.panoptic)
+            prediction.semantic = stuff[classes]
         return predictions
+
+    def _stuff_labels(self) -> NDArray[np.uint8] | NDArray[np.int32]:
+        """From the semantic branch's classes to labels; "none" for things."""
+        labels = np.array([-1, *self.stuff])
+        # As Prediction has it: 255 is "none" where all labels are below it.
+        narrow = max(*self.stuff, *self.things, 0) < 255
+        return labels.astype(np.uint8) if narrow else labels.astype(np.int32)
 
     def batch_losses(self, batch: ImageBatch, truth: TargetBatch) -> dict[str, Tensor]:
         truth = self._in_classes(truth)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from pathlib import Path
@@ -12,16 +11,13 @@ from PIL import Image as PillowImage
 
 from benchsuite.errors import DataMissingError, InputError
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
+from benchsuite_kernels.columns.label_maps import decode
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
+from benchsuite_plugins.datasets.panoptic_annotations import THINGS
 
 SEGMENT = {"id": 258, "category_id": 1, "iscrowd": 0, "area": 3, "bbox": [0, 0, 3, 1]}
 
 CATEGORIES = [{"id": 1, "name": "thing", "isthing": 1}, {"id": 200, "name": "stuff", "isthing": 0}]
-
-
-def numbers_of(png: bytes) -> np.ndarray:
-    pixels = np.asarray(PillowImage.open(io.BytesIO(png)).convert("RGB")).astype(int)
-    return pixels @ [1, 256, 256**2]
 
 
 def written(folder: Path, **fields: Any) -> tuple[Path, Path]:
@@ -53,13 +49,13 @@ def opened(folder: Path, **fields: Any) -> CocoFormatDataset:
 
 def test_truth(tmp_path: Path) -> None:
     dataset = opened(tmp_path)
-    assert dataset.tasks == ("bbox", "panoptic")
+    assert dataset.tasks == ("bbox", "semantic", "panoptic")
     truth = dataset.truth("panoptic")
     assert truth.images.schema == TRUTH_IMAGES
     assert truth.instances.schema == TRUTH_INSTANCES
     assert [(c.id, c.isthing) for c in truth.categories] == [(1, True), (200, False)]
     (row,) = truth.images.to_pylist()
-    assert numbers_of(row["panoptic_png"]).tolist() == [[258] * 3, [7] * 3]
+    assert decode(row["panoptic_path"], "colour").tolist() == [[258] * 3, [7] * 3]
     assert row["segments"] == [
         {
             "id": 258,
@@ -87,12 +83,21 @@ def test_maps_one_level_up(tmp_path: Path) -> None:
     instances, panoptic = written(inner)
     shutil.move(inner / "panoptic", tmp_path / "panoptic")
     truth = CocoFormatDataset(instances, None, panoptic=panoptic).truth("panoptic")
-    assert truth.images["panoptic_png"].null_count == 0
+    assert truth.images["panoptic_path"].null_count == 0
+
+
+def test_things_as_one_semantic_category(tmp_path: Path) -> None:
+    dataset = opened(tmp_path)
+    truth, panoptic = dataset.truth("semantic"), dataset.truth("panoptic")
+    assert truth.categories == (THINGS, panoptic.categories[1])
+    (row,) = truth.images.to_pylist()
+    assert [(each["id"], each["category_id"]) for each in row["segments"]] == [(258, 0), (7, 200)]
+    assert truth.images.drop(["segments"]) == panoptic.images.drop(["segments"])
 
 
 def test_image_without_map(tmp_path: Path) -> None:
     (row,) = opened(tmp_path, annotations=[]).truth("panoptic").images.to_pylist()
-    assert row["panoptic_png"] is None
+    assert row["panoptic_path"] is None
     assert row["segments"] is None
 
 
@@ -105,7 +110,7 @@ def test_real_file(tmp_path: Path, shared_data: Path) -> None:
     truth = dataset.truth("panoptic")
     assert len(truth.categories) == 133
     for row in truth.images.to_pylist():
-        numbers, areas = np.unique(numbers_of(row["panoptic_png"]), return_counts=True)
+        numbers, areas = np.unique(decode(row["panoptic_path"], "colour"), return_counts=True)
         found = dict(zip(numbers.tolist(), areas.tolist()))
         found.pop(0, None)
         assert {segment["id"]: segment["area"] for segment in row["segments"]} == found
@@ -147,13 +152,6 @@ def test_maps_are_missing(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "panoptic")
     with pytest.raises(DataMissingError, match=r"the maps of .*panoptic\.json are not there"):
         CocoFormatDataset(instances, None, panoptic=panoptic)
-
-
-def test_map_is_missing(tmp_path: Path) -> None:
-    dataset = opened(tmp_path)
-    (tmp_path / "panoptic" / "five.png").unlink()
-    with pytest.raises(InputError, match=r"five\.png: the map of image id 5 cannot be read"):
-        dataset.truth("panoptic")
 
 
 def test_file_is_missing(tmp_path: Path) -> None:

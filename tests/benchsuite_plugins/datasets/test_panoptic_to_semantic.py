@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 
+from benchsuite.errors import InputError
 from benchsuite.predictions.label_maps import decode_semantic, encode_panoptic
 from benchsuite.protocols import Truth
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
@@ -47,6 +50,27 @@ def test_segments_become_categories() -> None:
 
 def test_a_segment_that_is_not_listed_is_void() -> None:
     assert semantic_map(SEGMENTS, {7: 3}).tolist() == [[0, 3], [0, 0]]
+
+
+def test_id_zero_may_be_a_category() -> None:
+    found = semantic_map(SEGMENTS, {7: 0, 300: 92, 65536: 0}, void=255)
+    assert found.tolist() == [[255, 0], [92, 0]]
+    with_zero = with_semantic_maps(truth({7: 0, 300: 92, 65536: 0}))
+    assert decode_semantic(with_zero.images["semantic_png"][0].as_py()).tolist() == found.tolist()
+
+
+def test_maps_in_files(tmp_path: Path) -> None:
+    in_memory = truth({7: 3, 300: 9, 65536: 3})
+    file = tmp_path / "map.png"
+    file.write_bytes(encode_panoptic(SEGMENTS))
+    rows = in_memory.images.to_pylist()
+    rows[0] |= {"panoptic_png": None, "panoptic_path": str(file)}
+    in_files = replace(in_memory, images=pa.Table.from_pylist(rows, schema=TRUTH_IMAGES))
+    found = with_semantic_maps(in_files).images["semantic_png"]
+    assert found == with_semantic_maps(in_memory).images["semantic_png"]
+    file.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"map\.png, image id 1: the map is no PNG file"):
+        with_semantic_maps(in_files)
 
 
 @pytest.mark.parametrize("category", [0, -1, 65536])

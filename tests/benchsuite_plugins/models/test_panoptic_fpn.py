@@ -99,7 +99,7 @@ def test_images_of_any_size(
 ) -> None:
     assert isinstance(narrow_model, StagedModel) and isinstance(narrow_model, DescribedModel)
     (prediction,) = narrow_model.predict([make_image(*size)])
-    assert prediction.panoptic.ids.shape == size and prediction.semantic is None
+    assert prediction.panoptic.ids.shape == size == prediction.semantic.shape
     assert len(prediction.masks) == len(prediction) > 0
     numbers = {segment.id for segment in prediction.panoptic.segments}
     assert set(np.unique(prediction.panoptic.ids).tolist()) - {0} == numbers
@@ -113,6 +113,19 @@ def test_labels_are_the_models_categories(narrow_model: Any, make_image: MakeIma
     things = {segment.label for segment in segments if segment.isthing}
     stuff = {segment.label for segment in segments if not segment.isthing}
     assert things and things <= THINGS and stuff and stuff <= STUFF
+    labels = {label for each in predictions for label in np.unique(each.semantic).tolist()}
+    assert labels & STUFF and labels - STUFF == {255}
+
+
+def test_stuff_in_the_panoptic_map_is_stuff_in_the_semantic_one(
+    narrow_model: Any, make_image: MakeImage
+) -> None:
+    (prediction,) = narrow_model.predict([make_image(60, 80)])
+    of_stuff = [each for each in prediction.panoptic.segments if not each.isthing]
+    assert of_stuff
+    for segment in of_stuff:
+        here = prediction.panoptic.ids == segment.id
+        assert set(prediction.semantic[here].tolist()) == {segment.label}
 
 
 def test_classes_of_both_branches_follow_isthing(narrow_model: Any) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchsuite.errors import unknown_name
 from benchsuite.progress import progress
 from benchsuite.protocols import Dataset, DatasetRequest, Truth
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
-from benchsuite_plugins.datasets.panoptic_to_semantic import with_semantic_maps
 from benchsuite_plugins.datasets.shapes.cache import cached_split
 from benchsuite_plugins.datasets.shapes.categories import CATEGORIES, KEYPOINTS
 from benchsuite_plugins.datasets.shapes.options import DEFAULT_COUNTS, ShapesOptions
@@ -16,9 +16,17 @@ from benchsuite_plugins.datasets.shapes.split import INSTANCES, PANOPTIC, write_
 
 
 class ShapesDataset(CocoFormatDataset):
-    """The files of one split, with semantic truth made from the panoptic maps."""
+    """The files of one split.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: the split's.
+        tasks: what the dataset is opened for. Beside panoptic maps, semantic truth is as Panoptic
+            FPN's semantic branch knows it, with all things as one category; else things are of
+            their own categories there too.
+    """
+
+    def __init__(self, folder: Path, tasks: Sequence[str] = ()) -> None:
+        self._separated = "panoptic" in tasks
         super().__init__(
             folder / INSTANCES,
             folder / "images",
@@ -32,9 +40,9 @@ class ShapesDataset(CocoFormatDataset):
         return ("bbox", "segm", "keypoints", "semantic", "panoptic")
 
     def truth(self, task: str) -> Truth:
-        """Ground truth as columns; ``semantic`` covers things too, and 0 is void."""
-        if task == "semantic":
-            return with_semantic_maps(super().truth("panoptic"))
+        """Ground truth as columns; ``semantic`` has the panoptic maps, with their segments."""
+        if task == "semantic" and not self._separated:
+            return super().truth("panoptic")
         return super().truth(task)
 
 
@@ -49,4 +57,4 @@ def open_split(request: DatasetRequest) -> Dataset:
         with progress(title, count) as shown:
             write_split(folder, options, request.split, shown.advance)
 
-    return ShapesDataset(cached_split(request.cache, options, request.split, write))
+    return ShapesDataset(cached_split(request.cache, options, request.split, write), request.tasks)

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from PIL import Image
 
 from benchsuite.protocols import Dataset, DatasetRequest
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
-from benchsuite.specs import load
+from benchsuite.specs import Category, load
 from benchsuite_plugins import benchsuite_datasets
+from benchsuite_plugins.datasets.panoptic_to_semantic import with_semantic_maps
 from benchsuite_plugins.datasets.shapes import CATEGORIES, KEYPOINTS, ShapesOptions, open_shapes
 
 
@@ -53,16 +55,30 @@ def test_truth_has_the_schemas(dataset: Dataset, task: str) -> None:
     assert truth.categories == CATEGORIES
     ids = [record.id for record in dataset.images()]
     assert truth.images["image_id"].to_pylist() == ids
-    maps = {"semantic": "semantic_png", "panoptic": "panoptic_png"}
-    if task in maps:
-        assert truth.images[maps[task]].null_count == 0
+    if task in ("semantic", "panoptic"):
+        assert truth.images["panoptic_path"].null_count == 0
         assert truth.images["segments"].null_count == 0
     else:
         assert truth.instances.num_rows > 1000
 
 
+def test_beside_panoptic_maps_things_are_one_semantic_category(
+    val: Path, shapes_cache: Path
+) -> None:
+    tasks = ("semantic", "panoptic")
+    request = DatasetRequest("val", root=shapes_cache, cache=shapes_cache, tasks=tasks)
+    truth = open_shapes(request).truth("semantic")
+    assert truth.categories[0] == Category(0, "things", isthing=False)
+    stuff = [category for category in CATEGORIES if not category.isthing]
+    assert list(truth.categories[1:]) == stuff
+    ids = {s["category_id"] for row in truth.images["segments"].to_pylist() for s in row}
+    assert ids == {0, *(category.id for category in stuff)}
+
+
 def test_semantic_truth_is_the_panoptic_one_without_instances(dataset: Dataset) -> None:
-    rows = dataset.truth("semantic").images.slice(0, 12).to_pylist()
+    truth = dataset.truth("semantic")
+    some = replace(truth, images=truth.images.slice(0, 12))
+    rows = with_semantic_maps(some).images.to_pylist()
     for row, record in zip(rows, dataset.images()):
         with Image.open(io.BytesIO(row["semantic_png"])) as png:
             assert png.mode == "L" and png.size == (record.width, record.height)
