@@ -31,6 +31,7 @@ class Scored:
         matches: the match table; ``None`` where the official scorer made the numbers.
         intervals: value name to its confidence interval, where intervals were asked for.
         slices: values of parts of the images, where they were asked for.
+        categories: of the truth, which may have some that the dataset has for this task alone.
     """
 
     spec: MetricSpec
@@ -39,6 +40,7 @@ class Scored:
     matches: pa.Table | None = None
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     slices: Sequence[SliceScores] = ()
+    categories: Sequence[Category] = ()
 
     def named(self) -> dict[str, float]:
         """``"<prefix>/<value>"`` to number."""
@@ -77,10 +79,12 @@ def score(
     for resolved in metrics:
         spec, metric = resolved.spec, resolved.metric
         tell(f"scoring {spec.value_prefix} with {metric.evaluator}")
-        matches = metric.match(truth(spec.task), predictions(spec.task))
+        wanted = truth(spec.task)
+        matches = metric.match(wanted, predictions(spec.task))
         if "image_id" not in matches.column_names:
             raise ContractError(f"metric {spec.name!r}: match() returned no column image_id")
-        scored.append(Scored(spec, metric.evaluator, metric.accumulate(matches), matches))
+        scores, categories = metric.accumulate(matches), wanted.categories
+        scored.append(Scored(spec, metric.evaluator, scores, matches, categories=categories))
     return scored
 
 
@@ -183,7 +187,7 @@ def result_tables(
 
     def stored(schema: pa.Schema, part: Callable[[Scores], pa.Table | None]) -> pa.Table:
         tables = [
-            _stored(table, schema, keys.run_id, outcome.spec.value_prefix, names)
+            _stored(table, schema, keys.run_id, outcome, names)
             for outcome in scored
             if (table := part(outcome.scores)) is not None
         ]
@@ -216,13 +220,14 @@ def _slice_rows(scored: Sequence[Scored], run_id: str) -> pa.Table:
 
 
 def _stored(
-    table: pa.Table, schema: pa.Schema, run_id: str, prefix: str, names: Mapping[int, str]
+    table: pa.Table, schema: pa.Schema, run_id: str, outcome: Scored, names: Mapping[int, str]
 ) -> pa.Table:
     n = table.num_rows
+    names = {**{each.id: each.name for each in outcome.categories}, **names}
     category = [names.get(i, str(i)) for i in table["category_id"].to_pylist()]
     columns = {
         "run_id": from_values([run_id] * n, pa.string()),
-        "task": from_values([prefix] * n, pa.string()),
+        "task": from_values([outcome.spec.value_prefix] * n, pa.string()),
         "category": from_values(category, pa.string()),
         **{name: table[name] for name in table.column_names},
     }

@@ -94,6 +94,9 @@ def keypoints(truth: Truth) -> Iterator[Finding]:
 
 def semantic(truth: Truth) -> Iterator[Finding]:
     """Maps that are missing, cannot be read, or are of a wrong size."""
+    if _has_maps(truth, "panoptic") and not _has_maps(truth, "semantic"):
+        yield from panoptic(truth)  # categories are those of its segments
+        return
     for row in _map_rows(truth, "semantic"):
         _, problems = _read_map(row, "semantic", "grey")
         yield from problems
@@ -113,6 +116,11 @@ def panoptic(truth: Truth) -> Iterator[Finding]:
             yield Finding(record, f"its panoptic map shows no pixel of segments {undrawn}")
         if unlisted := sorted(drawn - listed):
             yield Finding(record, f"its panoptic map shows segments not listed: {unlisted}")
+
+
+def _has_maps(truth: Truth, kind: str) -> bool:
+    columns = (truth.images[f"{kind}_{place}"] for place in ("png", "path"))
+    return any(column.null_count < len(column) for column in columns)
 
 
 def _map_rows(truth: Truth, kind: str, *columns: str) -> Iterator[dict[str, Any]]:

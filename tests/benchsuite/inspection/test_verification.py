@@ -133,6 +133,8 @@ def test_maps_in_files(tmp_path: Path) -> None:
     PIL.Image.fromarray(np.zeros((9, 20), np.uint8)).save(file)
     assert said(semantic(in_file)) == [("image id 7", "its semantic map is of size [9, 20]")]
     assert said(semantic(truth([]))) == [("image id 7", "has no semantic map")]
+    in_place = truth([], panoptic_path=str(file), segments=segments)
+    assert said(semantic(in_place)) == said(panoptic(in_place)) != []
 
 
 @pytest.fixture
