@@ -29,6 +29,7 @@ from benchsuite_kernels.columns.detection_match_reference import NEARLY_ONE
 from benchsuite_kernels.columns.match_arrays import Detections, Matches, Truths
 from benchsuite_kernels.columns.native_overlaps import native_overlaps
 from benchsuite_kernels.columns.overlaps import (
+    BoundaryOverlaps,
     BoxOverlaps,
     GivenOverlaps,
     KeypointOverlaps,
@@ -42,6 +43,7 @@ from benchsuite_kernels.columns.overlaps import (
 from benchsuite_kernels.dispatch import native, tally
 
 __all__ = [
+    "BoundaryOverlaps",
     "BoxOverlaps",
     "Detections",
     "GivenOverlaps",

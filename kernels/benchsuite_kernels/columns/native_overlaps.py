@@ -9,6 +9,7 @@ import numpy as np
 
 from benchsuite_kernels.columns.match_arrays import Detections
 from benchsuite_kernels.columns.overlaps import (
+    BoundaryOverlaps,
     BoxOverlaps,
     GivenOverlaps,
     KeypointOverlaps,
@@ -38,6 +39,8 @@ def native_overlaps(
             return "boxes", overlaps
         case MaskOverlaps():
             return "masks", overlaps
+        case BoundaryOverlaps():
+            return "boundaries", overlaps
         case GivenOverlaps():
             return "given", overlaps
         case KeypointOverlaps():

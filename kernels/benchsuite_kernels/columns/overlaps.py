@@ -65,6 +65,28 @@ class MaskOverlaps:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundaryOverlaps:
+    """Boundary IoU of masks: the lesser of the IoU of masks and that of their boundaries.
+
+    A pixel of a mask is of its boundary if a pixel outside of the mask, or of the image, is within
+    a square that reaches so far on every side as the boundary is wide. For a crowd truth the masks
+    alone count. As in ``boundary-iou-api``; Cheng et al., Boundary IoU, 2021.
+
+    Attributes:
+        ratio: the boundary's width over the image's diagonal, from 0 to 1. The width is rounded to
+            pixels, half to even, and 1 at least.
+    """
+
+    detections: Masks
+    truths: Masks
+    ratio: float = 0.02
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ratio <= 1:
+            raise ValueError(f"ratio is {self.ratio}, not from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
 class KeypointOverlaps:
     """Object keypoint similarity (OKS).
 
@@ -127,7 +149,7 @@ class GivenOverlaps:
             raise ValueError(f"pair {descends[0]}: the truths of a detection do not ascend")
 
 
-Overlaps = BoxOverlaps | MaskOverlaps | KeypointOverlaps | GivenOverlaps
+Overlaps = BoxOverlaps | MaskOverlaps | BoundaryOverlaps | KeypointOverlaps | GivenOverlaps
 
 
 def overlap_pairs(detection_groups: Rows, truth_groups: Rows) -> tuple[Rows, Rows]:

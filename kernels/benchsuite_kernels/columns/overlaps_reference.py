@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from benchsuite_kernels.columns import rle_reference
 from benchsuite_kernels.columns.overlaps import (
+    BoundaryOverlaps,
     BoxOverlaps,
     Floats,
     GivenOverlaps,
@@ -39,6 +40,13 @@ def overlap_matrix(overlaps: Overlaps, detections: Rows, truths: Rows, crowd: _F
                 _decoded(overlaps.detections, detections, "detection"),
                 _decoded(overlaps.truths, truths, "truth"),
                 crowd,
+            )
+        case BoundaryOverlaps():
+            return _boundary_ious(
+                _decoded(overlaps.detections, detections, "detection"),
+                _decoded(overlaps.truths, truths, "truth"),
+                crowd,
+                overlaps.ratio,
             )
         case KeypointOverlaps():
             return _similarities(overlaps, detections, truths)
@@ -161,6 +169,37 @@ def _common_and_union(first: Rows, second: Rows) -> tuple[int, int]:
             b, at_b, in_b = right[at_b], at_b + 1, not in_b
         more = a + b > 0
     return common, union
+
+
+def _boundary_ious(
+    detections: list[_Mask], truths: list[_Mask], crowd: _Flags, ratio: float
+) -> Floats:
+    """(D, M) boundary IoU."""
+    of_masks = _mask_ious(detections, truths, crowd)
+    of_boundaries = _mask_ious(
+        [_boundary(mask, ratio) for mask in detections],
+        [_boundary(mask, ratio) for mask in truths],
+        crowd,
+    )
+    return np.where(crowd, of_masks, np.minimum(of_masks, of_boundaries))
+
+
+def _boundary(mask: _Mask, ratio: float) -> _Mask:
+    """The pixels of a mask that are near the outside."""
+    height, width = mask.size
+    reach = max(round(ratio * np.sqrt(height**2 + width**2)), 1)
+    pixels = np.repeat(np.arange(len(mask.runs)) % 2, mask.runs).reshape(mask.size, order="F")
+    # How many pixels of the mask are above and left of each corner of a pixel.
+    before = np.pad(pixels, ((reach + 1, reach), (reach + 1, reach))).cumsum(0).cumsum(1)
+    window = 2 * reach + 1
+    around = (
+        before[window:, window:]
+        - before[:-window, window:]
+        - before[window:, :-window]
+        + before[:-window, :-window]
+    )
+    boundary = (pixels == 1) & (around < window**2)
+    return _Mask(rle_reference.encode(boundary), mask.size)
 
 
 def _similarities(overlaps: KeypointOverlaps, detections: Rows, truths: Rows) -> Floats:

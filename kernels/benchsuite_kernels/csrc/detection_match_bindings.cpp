@@ -7,6 +7,7 @@
 #include "detection_match.hpp"
 #include "given_overlap.hpp"
 #include "keypoint_similarity.hpp"
+#include "mask_boundary.hpp"
 #include "mask_overlap.hpp"
 #include "match_groups.hpp"
 #include "overlapping_pairs.hpp"
@@ -106,6 +107,16 @@ BoundOverlaps mask_overlaps(const py::object& record) {
           std::make_unique<MaskOverlaps>(detections.column(), truths.column())};
 }
 
+BoundOverlaps boundary_overlaps(const py::object& record) {
+  const Masks detections(record.attr("detections")), truths(record.attr("truths"));
+  const auto ratio = record.attr("ratio").cast<double>();
+  // Wider than this no boundary of an image can be.
+  if (!(ratio >= 0 && ratio <= 1)) throw py::value_error("ratio is not from 0 to 1");
+  return {{detections.counts, detections.offsets, detections.sizes, truths.counts, truths.offsets,
+           truths.sizes},
+          std::make_unique<BoundaryOverlaps>(detections.column(), truths.column(), ratio)};
+}
+
 BoundOverlaps given_overlaps(const py::object& record, int64_t truth_count) {
   const auto starts = attribute<int64_t>(record, "starts");
   const auto truths = attribute<int64_t>(record, "truths");
@@ -125,6 +136,7 @@ BoundOverlaps bind_overlaps(const std::string& kind, const py::object& record,
                             int64_t detections, int64_t truths) {
   BoundOverlaps bound = kind == "boxes"   ? box_overlaps(record)
                         : kind == "masks" ? mask_overlaps(record)
+                        : kind == "boundaries" ? boundary_overlaps(record)
                                           : given_overlaps(record, truths);
   if (bound.overlaps->detections() != detections || bound.overlaps->truths() != truths)
     throw py::value_error("the overlaps are not those of these detections and truths");

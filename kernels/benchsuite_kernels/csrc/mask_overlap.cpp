@@ -125,57 +125,42 @@ double mask_iou(const DecodedMask& detection, const DecodedMask& truth, bool cro
 
 namespace {
 
-class MaskGroup : public GroupOverlaps {
- public:
-  MaskGroup(const MaskColumn& detections, const MaskColumn& truths, const bool* crowd, double least)
-      : detections_(detections), truths_(truths), crowd_(crowd), least_(least) {}
-
-  void expect(const Rows& detections, const Rows& truths) override {
-    for (const int32_t row : detections) prefetch(detections_.offsets + row);
-    for (const int32_t row : truths) prefetch(truths_.offsets + row);
+void decode(const MaskColumn& masks, int32_t row, const char* side, DecodedMask& mask) {
+  try {
+    mask.decode(masks[row], masks.height(row), masks.width(row));
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument("mask of " + std::string(side) + " " + std::to_string(row) + ": " +
+                                error.what());
   }
-
-  void start(const Group& group) override {
-    group_ = group;
-    for (int64_t i = 0; i < group.detection_count; ++i) {
-      const std::string_view counts = detections_[group.detections[i]];
-      for (size_t at = 0; at < counts.size(); at += kCacheLine) prefetch(counts.data() + at);
-    }
-    if (decoded_.size() < static_cast<size_t>(group.truth_count)) decoded_.resize(group.truth_count);
-    for (int64_t i = 0; i < group.truth_count; ++i)
-      decode(truths_, group.truths[i], "truth", decoded_[i]);
-  }
-
-  bool compare(int64_t rank, double* ious) override {
-    decode(detections_, group_.detections[rank], "detection", detection_);
-    bool counting = false;
-    for (int64_t i = 0; i < group_.truth_count; ++i) {
-      ious[i] = mask_iou(detection_, decoded_[i], crowd_[group_.truths[i]], least_);
-      counting = counting || !(ious[i] < least_);
-    }
-    return counting;
-  }
-
- private:
-  static void decode(const MaskColumn& masks, int32_t row, const char* side, DecodedMask& mask) {
-    try {
-      mask.decode(masks[row], masks.height(row), masks.width(row));
-    } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument("mask of " + std::string(side) + " " + std::to_string(row) +
-                                  ": " + error.what());
-    }
-  }
-
-  const MaskColumn& detections_;
-  const MaskColumn& truths_;
-  const bool* crowd_;
-  double least_;
-  Group group_{};
-  std::vector<DecodedMask> decoded_;
-  DecodedMask detection_;
-};
+}
 
 }  // namespace
+
+void MaskGroup::expect(const Rows& detections, const Rows& truths) {
+  for (const int32_t row : detections) prefetch(detections_.offsets + row);
+  for (const int32_t row : truths) prefetch(truths_.offsets + row);
+}
+
+void MaskGroup::start(const Group& group) {
+  group_ = group;
+  for (int64_t i = 0; i < group.detection_count; ++i) {
+    const std::string_view counts = detections_[group.detections[i]];
+    for (size_t at = 0; at < counts.size(); at += kCacheLine) prefetch(counts.data() + at);
+  }
+  if (decoded_.size() < static_cast<size_t>(group.truth_count)) decoded_.resize(group.truth_count);
+  for (int64_t i = 0; i < group.truth_count; ++i)
+    decode(truths_, group.truths[i], "truth", decoded_[i]);
+}
+
+bool MaskGroup::compare(int64_t rank, double* ious) {
+  decode(detections_, group_.detections[rank], "detection", detection_);
+  bool counting = false;
+  for (int64_t i = 0; i < group_.truth_count; ++i) {
+    ious[i] = mask_iou(detection_, decoded_[i], crowd_[group_.truths[i]], least_);
+    counting = counting || !(ious[i] < least_);
+  }
+  return counting;
+}
 
 std::unique_ptr<GroupOverlaps> MaskOverlaps::for_worker(const bool* crowd, double least) const {
   return std::make_unique<MaskGroup>(detections_, truths_, crowd, least);

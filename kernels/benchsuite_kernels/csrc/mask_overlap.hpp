@@ -41,6 +41,31 @@ struct DecodedMask {
 // else anything that is less.
 double mask_iou(const DecodedMask& detection, const DecodedMask& truth, bool crowd, double least);
 
+// A worker's view of the masks of a group, decoded as long as it is at hand.
+class MaskGroup : public GroupOverlaps {
+ public:
+  MaskGroup(const MaskColumn& detections, const MaskColumn& truths, const bool* crowd, double least)
+      : detections_(detections), truths_(truths), crowd_(crowd), least_(least) {}
+
+  // These throw std::invalid_argument, which names the row, on a malformed RLE.
+  void expect(const Rows& detections, const Rows& truths) override;
+  void start(const Group& group) override;
+  bool compare(int64_t rank, double* ious) override;
+
+  // The one that was compared last.
+  const DecodedMask& detection() const { return detection_; }
+  const DecodedMask& truth(int64_t place) const { return decoded_[place]; }
+
+ private:
+  const MaskColumn& detections_;
+  const MaskColumn& truths_;
+  const bool* crowd_;
+  double least_;
+  Group group_{};
+  std::vector<DecodedMask> decoded_;
+  DecodedMask detection_;
+};
+
 class MaskOverlaps : public Overlaps {
  public:
   MaskOverlaps(const MaskColumn& detections, const MaskColumn& truths)
@@ -49,7 +74,6 @@ class MaskOverlaps : public Overlaps {
   int64_t detections() const override { return detections_.count; }
   int64_t truths() const override { return truths_.count; }
 
-  // Its views throw std::invalid_argument, which names the row, on a malformed RLE.
   std::unique_ptr<GroupOverlaps> for_worker(const bool* crowd, double least) const override;
 
  private:
