@@ -25,6 +25,7 @@ from benchsuite.specs import (
 
 if TYPE_CHECKING:
     from benchsuite.columns.truth import build_truth
+    from benchsuite.evaluator import Evaluation, Evaluator, evaluate
     from benchsuite.hookspecs import hookimpl
     from benchsuite.protocols import (
         DatasetRequest,
@@ -59,6 +60,9 @@ _LAZY = {
     "Segment": "records",
     "Target": "targets",
     "build_truth": "columns.truth",
+    "Evaluation": "evaluator",
+    "Evaluator": "evaluator",
+    "evaluate": "evaluator",
 }
 
 __all__ = [
@@ -67,6 +71,8 @@ __all__ = [
     "CommandSpec",
     "DatasetRequest",
     "DatasetSpec",
+    "Evaluation",
+    "Evaluator",
     "FormatSpec",
     "Image",
     "ImageRecord",
@@ -91,6 +97,7 @@ __all__ = [
     "WriteRequest",
     "__version__",
     "build_truth",
+    "evaluate",
     "hookimpl",
 ]
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from benchsuite.columns.arrow_arrays import from_numpy, to_numpy
 from benchsuite.columns.sources import read_predictions, read_truth
 from benchsuite.errors import InputError
 from benchsuite.metric_selection import make_metric, metrics_with_prefix
@@ -138,7 +139,7 @@ class Evaluator:
             self._spec.task,
             lenient=self._lenient,
         )
-        having = np.unique(given.instances["image_id"].to_numpy())
+        having = np.unique(to_numpy(given.instances["image_id"]))
         ids = having if image_ids is None else np.unique(np.fromiter(image_ids, np.int64))
         if strange := set(having.tolist()) - set(ids.tolist()):
             raise InputError(
@@ -147,10 +148,10 @@ class Evaluator:
             )
         if again := self._seen.intersection(ids.tolist()):
             raise InputError(f"image {min(again)} was updated before", file=given.source or None)
-        rows = np.isin(given.images["image_id"].to_numpy(), ids)
-        images = given.images.filter(pa.array(rows))
+        rows = np.isin(to_numpy(given.images["image_id"]), ids)
+        images = given.images.filter(from_numpy(rows))
         if len(images) != len(ids):
-            unknown = np.setdiff1d(ids, images["image_id"].to_numpy())
+            unknown = np.setdiff1d(ids, to_numpy(images["image_id"]))
             raise InputError(f"image {unknown[0]} is not among the truth's images")
         batch = Predictions(images, given.instances, given.source)
         self._tables.append(self._metric.match(self._truth, batch))
@@ -192,7 +193,7 @@ class Evaluator:
                 them, as in a results file that says nothing of an image.
             ci: with confidence intervals, of ``replicates`` drawn with ``seed``.
         """
-        every = self._truth.images["image_id"].to_numpy()
+        every = to_numpy(self._truth.images["image_id"])
         missing = every[~np.isin(every, self.image_ids)]
         tables = list(self._tables)
         scored = self.image_ids
@@ -225,8 +226,8 @@ class Evaluator:
     def _match_nothing(self, image_ids: Any) -> pa.Table:
         """The match table of images in which nothing was found."""
         nothing = read_predictions([], self._truth.images, self._truth.categories, self._spec.task)
-        rows = np.isin(nothing.images["image_id"].to_numpy(), np.array(image_ids, np.int64))
-        images = nothing.images.filter(pa.array(rows))
+        rows = np.isin(to_numpy(nothing.images["image_id"]), np.array(image_ids, np.int64))
+        images = nothing.images.filter(from_numpy(rows))
         return self._metric.match(self._truth, Predictions(images, nothing.instances))
 
 
@@ -255,6 +256,6 @@ def evaluate(
         InputError: a record cannot be scored; names file and record.
     """
     evaluator = Evaluator(truth, task, metric=metric, lenient=lenient, **options)
-    every = evaluator.truth.images["image_id"].to_numpy()
+    every = to_numpy(evaluator.truth.images["image_id"])
     evaluator.update(predictions, image_ids=every)
     return evaluator.compute(ci=ci, replicates=replicates, seed=seed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from benchsuite import schemas
-from benchsuite.columns.arrow_arrays import empty_table, from_rows, from_values
+from benchsuite.columns.arrow_arrays import empty_table, from_rows, from_values, to_numpy
 from benchsuite.errors import ContractError
 from benchsuite.protocols import Dataset, Predictions, Scores, Truth
 
@@ -102,7 +102,7 @@ def with_intervals(
     """
     from benchsuite.intervals import intervals
 
-    image_ids = images["image_id"].to_numpy()
+    image_ids = to_numpy(images["image_id"])
     done = []
     for outcome, resolved in zip(scored, metrics, strict=True):
         if outcome.matches is None:
