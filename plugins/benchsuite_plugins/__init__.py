@@ -309,6 +309,16 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             fetch="benchsuite_plugins.datasets.voc_download:fetch",
         ),
         DatasetSpec(
+            name="ade20k",
+            tasks=("semantic",),
+            factory="benchsuite_plugins.datasets.ade20k:open_ade20k",
+            metrics=("semantic_iou",),
+            splits=("val", "train"),
+            summary="ADE20K scene parsing: semantic maps of 150 categories",
+            licence="BSD-3-Clause (annotations)",
+            categories="benchsuite_plugins.datasets.ade20k_categories:CATEGORIES",
+        ),
+        DatasetSpec(
             name="coco_format",
             tasks=("bbox", "segm", "keypoints", "semantic", "panoptic"),
             factory="benchsuite_plugins.datasets.coco_format:open_coco_format",
