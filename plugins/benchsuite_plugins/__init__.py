@@ -393,6 +393,15 @@ def benchsuite_metrics() -> list[MetricSpec]:
         coco("bbox", "boxes"),
         coco("segm", "masks"),
         coco("keypoints", "keypoints (OKS)"),
+        MetricSpec(
+            name="coco_boundary",
+            task="segm",
+            factory="benchsuite_plugins.metrics.coco_boundary:create",
+            prefix="boundary",
+            summary="Boundary AP of masks, as boundary-iou-api computes it (Cheng et al., 2021)",
+            licence="Apache-2.0",
+            options="benchsuite_plugins.metrics.coco_boundary:BoundaryOptions",
+        ),
         lvis("bbox", "boxes"),
         lvis("segm", "masks"),
         MetricSpec(

@@ -59,12 +59,16 @@ class CocoAP:
         if options.category_ids and not options.use_categories:
             raise UsageError("metric.category_ids and metric.use_categories=false exclude another")
         ids = sorted(options.category_ids or known) if options.use_categories else [EVERY_CATEGORY]
+        header = MatchHeader(self._protocol, tuple(ids), self.evaluator)
+        return self._matched(truth, predictions, header)
+
+    def _matched(self, truth: Truth, predictions: Predictions, header: MatchHeader) -> pa.Table:
         return match(
             truth,
             predictions,
-            MatchHeader(self._protocol, tuple(ids), self.evaluator),
-            categories_apart=options.use_categories,
-            keypoints=options.layout(truth.keypoints),
+            header,
+            categories_apart=self._options.use_categories,
+            keypoints=self._options.layout(truth.keypoints),
         )
 
     def accumulate(

@@ -7,7 +7,9 @@ of pycocotools settle it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +34,9 @@ from benchsuite_plugins.metrics.scored_shapes import FIELDS, Side
 from benchsuite_plugins.metrics.shape_overlaps import keypoint_overlaps, shape_overlaps
 
 Ids = NDArray[np.int64]
+
+SideOverlaps = Callable[[Side, Side, str], Overlaps]
+"""How detections and truths overlap, row for row, the third being the field that decides areas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,8 @@ def match(
     *,
     categories_apart: bool = True,
     keypoints: KeypointLayout | None = None,
+    overlaps: SideOverlaps | None = None,
+    ignored: Sequence[str] = ("iscrowd",),
 ) -> pa.Table:
     """The match table of the images that have a row in ``predictions.images``.
 
@@ -116,6 +123,8 @@ def match(
         header: whose categories are evaluated; truths and detections of others are left out.
         categories_apart: whether a detection matches truths of its own category alone.
         keypoints: the layout to score keypoints with; ``None``: the truth's.
+        overlaps: of the task's shapes; ``None``: IoU, or OKS of keypoints.
+        ignored: columns that say which truths are not to be found.
 
     Raises:
         InputError: a prediction's image or category is unknown, or a row of either side lacks what
@@ -127,14 +136,17 @@ def match(
     if protocol.task == "keypoints" and layout is None:
         raise ContractError(f"the truth of {truth.source or 'the dataset'} has no keypoint layout")
     evaluated = _evaluated(truth, predictions, header, categories_apart)
-    truths = _truths(truth, evaluated, protocol.task)
+    truths = _truths(truth, evaluated, protocol.task, ignored)
     found = Side.detections(predictions.instances, predictions.source).in_file_order()
     field = deciding_field(found) if len(found) else "bbox"
     detections = _detections(found, field, evaluated, protocol.task)
-    crowd = truths.side.column("iscrowd")
-    ignored = crowd
+    passed_over = np.zeros(len(truths.groups), np.bool_)
+    for column in ignored:
+        passed_over |= truths.side.column(column)
     if protocol.task == "keypoints":
-        ignored = crowd | (truths.side.column("num_keypoints") == 0)
+        passed_over |= truths.side.column("num_keypoints") == 0
+    if overlaps is None:
+        overlaps = partial(_task_overlaps, protocol.task, layout)
     try:
         matches = match_detections(
             Detections(
@@ -145,11 +157,11 @@ def match(
             Truths(
                 groups=truths.groups,
                 areas=truths.side.column("area"),
-                ignored=ignored,
-                crowd=crowd,
+                ignored=passed_over,
+                crowd=truths.side.column("iscrowd"),
                 loses_match=truths.rows.source_ids == 0,
             ),
-            _overlaps(protocol.task, detections.side, truths.side, field, layout),
+            overlaps(detections.side, truths.side, field),
             iou_thresholds=np.array(protocol.iou_thresholds),
             area_ranges=np.array(protocol.area_ranges),
             most_detections=protocol.most_detections,
@@ -186,8 +198,8 @@ def _evaluated(
     return Evaluated(images, wanted, known, apart)
 
 
-def _truths(truth: Truth, evaluated: Evaluated, task: str) -> Grouped:
-    fields = ["image_id", "category_id", "area", "iscrowd", FIELDS[task]]
+def _truths(truth: Truth, evaluated: Evaluated, task: str, flags: Sequence[str]) -> Grouped:
+    fields = ["image_id", "category_id", "area", "iscrowd", *flags, FIELDS[task]]
     if task == "keypoints":
         fields += ["bbox", "num_keypoints"]
     side = Side.truths(truth.instances, truth.source).select(fields)
@@ -207,8 +219,8 @@ def _detections(found: Side, field: str, evaluated: Evaluated, task: str) -> Gro
     return Grouped.of(side, evaluated, every_image=True)
 
 
-def _overlaps(
-    task: str, detections: Side, truths: Side, field: str, layout: KeypointLayout | None
+def _task_overlaps(
+    task: str, layout: KeypointLayout | None, detections: Side, truths: Side, field: str
 ) -> Overlaps:
     if task == "keypoints" and layout is not None:
         return keypoint_overlaps(detections, truths, layout)

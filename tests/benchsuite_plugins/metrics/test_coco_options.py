@@ -17,6 +17,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from benchsuite.columns.coco_results import read_results_file
+from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.truth import build_truth
 from benchsuite.errors import InputError, UsageError
 from benchsuite.protocols import OfficialScorer, Predictions, Truth
@@ -102,7 +103,9 @@ def tables(case: Case, *, lenient: bool = False) -> tuple[Truth, Predictions]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "results.json")
         path.write_text(json.dumps(case["results"]))
-        read = read_results_file(path, images, categories, case["task"], lenient=lenient)
+        read = read_results_file(
+            path, ImageColumns.of(images), categories, case["task"], lenient=lenient
+        )
     return truth, read.predictions
 
 
