@@ -77,9 +77,10 @@ def read_coco_results(
 
     Every object has ``image_id``, ``category_id``, ``score`` and the task's own field: ``bbox``
     (x, y, width, height), ``segmentation`` (RLE, compressed or not, or polygons) or ``keypoints``
-    (x, y, score of each). Where the first object has no ``bbox``, the task ``bbox`` takes masks or
-    keypoints in its place, as pycocotools does. Further fields are kept as JSON in ``extra``, as
-    the file writes them; uncompressed RLE and polygons become compressed RLE.
+    (x, y, score of each). A ``bbox`` of five numbers is a rotated box, as Detectron2 has it: centre
+    x and y, width, height, angle. Where the first object has no ``bbox``, the task ``bbox`` takes
+    masks or keypoints in its place, as pycocotools does. Further fields are kept as JSON in
+    ``extra``, as the file writes them; uncompressed RLE and polygons become compressed RLE.
 
     Args:
         path: the file.
@@ -87,7 +88,7 @@ def read_coco_results(
             gets a row in ``Predictions.images``, and one without detections counts as one in which
             nothing was found.
         categories: all categories of the dataset.
-        task: one of ``FIELDS``.
+        task: one of ``FIELDS``; of another, no field is asked for.
 
     Returns:
         Predictions in file order, ``prediction`` being the place in the file.
@@ -144,18 +145,22 @@ def write_coco_results(predictions: Predictions, path: Path, task: str) -> None:
     """Writes a COCO results file: everything that is not null, in order of ``prediction``.
 
     The file is there whole or not at all. A file that ``read_coco_results`` read comes out with the
-    same numbers and fields; ``as_results`` first reduces a model's predictions to one task.
+    same numbers and fields; ``as_results`` first reduces a model's predictions to one task. For
+    ``rotated`` the field ``bbox`` holds rotated boxes, where there are any.
 
     Raises:
         ContractError: a prediction lacks the field that the task is scored by.
     """
     instances = predictions.instances.sort_by("prediction")
-    missing = instances[FIELDS[task]].null_count
-    if missing:
-        raise ContractError(
-            f"{missing} of {len(instances)} predictions have no {FIELDS[task]}, so no COCO results"
-            f" file for {task} can be written"
-        )
+    if task == "rotated":
+        instances = _with_rotated_boxes(instances)
+    else:
+        missing = instances[FIELDS[task]].null_count
+        if missing:
+            raise ContractError(
+                f"{missing} of {len(instances)} predictions have no {FIELDS[task]}, so no COCO "
+                f"results file for {task} can be written"
+            )
     staged = path.with_name(f".{path.name}.{token_hex(8)}.partial")
     try:
         with staged.open("x", encoding="utf-8") as file:
@@ -170,6 +175,25 @@ def write_coco_results(predictions: Predictions, path: Path, task: str) -> None:
     except BaseException:
         staged.unlink(missing_ok=True)
         raise
+
+
+def _with_rotated_boxes(instances: pa.Table) -> pa.Table:
+    """The table, whose boxes are the rotated ones, and the upright ones where there is none."""
+    boxes = from_values(
+        [turned or box for box, turned in zip(*_pylists(instances, "bbox", "rotated_box"))],
+        pa.list_(pa.float64()),
+    )
+    missing = boxes.null_count
+    if missing:
+        raise ContractError(
+            f"{missing} of {len(instances)} predictions have no box, so no COCO results file for "
+            "rotated can be written"
+        )
+    return instances.set_column(instances.schema.get_field_index("bbox"), "bbox", boxes)
+
+
+def _pylists(table: pa.Table, *names: str) -> list[list[Any]]:
+    return [table[name].to_pylist() for name in names]
 
 
 def _lines(instances: pa.Table) -> Iterator[str]:

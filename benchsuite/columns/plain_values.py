@@ -80,6 +80,14 @@ def box(value: Any) -> list[float]:
     return numbers
 
 
+def rotated_box(value: Any) -> list[float]:
+    """A rotated box ``[centre x, centre y, width, height, angle]``."""
+    numbers = number_list(value)
+    if numbers[2] < 0 or numbers[3] < 0:
+        raise ValueError(f"is {numbers}: its width or height is negative")
+    return numbers
+
+
 def text(value: Any) -> str:
     """A string."""
     if not isinstance(value, str):

@@ -14,7 +14,7 @@ from benchsuite.columns.arrow_arrays import from_numpy
 from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.let_pass import LetPass
 from benchsuite.columns.record_checks import CheckedRecords
-from benchsuite.columns.tables import box_array, filled_table
+from benchsuite.columns.tables import box_array, filled_table, rotated_box_array
 from benchsuite.protocols import Predictions
 from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
 from benchsuite.specs import Category
@@ -67,9 +67,10 @@ def predictions_of_records(
         records: the detections, in file order.
         images: all images of the dataset; each gets a row in ``Predictions.images``.
         categories: all categories of the dataset.
-        task: one of ``FIELDS``.
+        task: one of ``FIELDS``; of another, no field is asked for.
         places: (N,), the column ``prediction``; ``None``: the rows are in file order.
-        extra, rotated: the columns ``extra`` and ``rotated_box``.
+        extra, rotated: the columns ``extra`` and ``rotated_box`` (``None``: of boxes that have an
+            angle).
         source: what messages call the file.
         lenient: let pass what pycocotools scores all the same: detections of unknown categories,
             which it leaves out, scores that are not finite, boxes of negative width or height; and
@@ -87,6 +88,8 @@ def predictions_of_records(
         kept &= reading.known("category_id", category_ids, known, "categories")[1]
     scores = reading.scores()
     boxes, has_box = reading.boxes()
+    if rotated is None:
+        rotated = rotated_box_array(*records.rotated_boxes())
     segmentations, keypoints = records.segmentations(), records.keypoints()
     present = dict(zip(SHAPES, (has_box, segmentations.present, keypoints.present)))
     _check_fields(records, present, task)

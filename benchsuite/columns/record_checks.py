@@ -114,6 +114,16 @@ class CheckedRecords(ABC):
             The boxes (zeros where the field is missing) and (N,) whether it is there.
         """
 
+    def rotated_boxes(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Boxes with a fifth number, the angle, as ``schemas.ROTATED_BOX``: (N, 5) float64, finite.
+
+        Detectron2 has them in the field ``bbox``; ``boxes`` counts that field as missing there.
+
+        Returns:
+            The boxes (zeros where there is none) and (N,) whether there is one.
+        """
+        return np.zeros((len(self), 5)), np.zeros(len(self), np.bool_)
+
     @abstractmethod
     def segmentations(self) -> SegmentationColumn:
         """The field ``segmentation``."""

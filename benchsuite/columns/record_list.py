@@ -22,6 +22,7 @@ from benchsuite.columns.plain_values import (
     four_numbers,
     integer,
     number,
+    rotated_box,
     shown,
     text,
 )
@@ -105,7 +106,7 @@ class RecordList(CheckedRecords):
     def boxes(
         self, field: str = "bbox", *, negative: bool = False
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        values = self.values(field)
+        values = [None if _has_angle(value) else value for value in self.values(field)]
         present = _present(values)
         found = [value for value in values if value is not None]
         boxes = np.zeros((len(values), 4))
@@ -121,6 +122,14 @@ class RecordList(CheckedRecords):
                         return boxes, present
         convert = four_numbers if negative else box
         boxes[present] = np.array(self._each(field, values, convert), np.float64).reshape(-1, 4)
+        return boxes, present
+
+    def rotated_boxes(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        values = [value if _has_angle(value) else None for value in self.values("bbox")]
+        present = _present(values)
+        boxes = np.zeros((len(values), 5))
+        if present.any():
+            boxes[present] = np.array(self._each("bbox", values, rotated_box), np.float64)
         return boxes, present
 
     def segmentations(self) -> SegmentationColumn:
@@ -168,3 +177,8 @@ class RecordList(CheckedRecords):
 
 def _present(values: Sequence[Any]) -> NDArray[np.bool_]:
     return np.fromiter((value is not None for value in values), np.bool_, len(values))
+
+
+def _has_angle(value: Any) -> bool:
+    """Whether a box has five numbers."""
+    return isinstance(value, (list, tuple, np.ndarray)) and len(value) == 5

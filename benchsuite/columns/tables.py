@@ -48,6 +48,16 @@ def box_array(boxes: NDArray[np.float64], present: NDArray[np.bool_]) -> pa.Arra
     return from_numpy(np.ascontiguousarray(boxes, np.float64), present)
 
 
+def rotated_box_array(
+    boxes: NDArray[np.float64], present: NDArray[np.bool_]
+) -> pa.Array[Any] | None:
+    """``schemas.ROTATED_BOX`` of (N, 5) boxes, null where they are not present.
+
+    ``None`` where none is.
+    """
+    return from_numpy(boxes, present) if present.any() else None
+
+
 def rle_array(counts: Sequence[bytes | None], sizes: NDArray[np.int64]) -> pa.Array[Any]:
     """``schemas.RLE_TYPE`` of counts (null where ``None``) and (N, 2) heights and widths."""
     missing = np.array([value is None for value in counts], np.bool_)

@@ -12,7 +12,13 @@ from benchsuite.columns.arrow_arrays import from_numpy
 from benchsuite.columns.federated_annotation import federated_columns, frequencies
 from benchsuite.columns.record_checks import CheckedRecords
 from benchsuite.columns.record_list import RecordList
-from benchsuite.columns.tables import box_array, filled_table, image_columns, image_sizes
+from benchsuite.columns.tables import (
+    box_array,
+    filled_table,
+    image_columns,
+    image_sizes,
+    rotated_box_array,
+)
 from benchsuite.protocols import Truth
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
@@ -95,6 +101,7 @@ class TruthColumns:
         self._image_ids = records.integers("image_id")
         self._category_ids = records.integers("category_id")
         self._boxes, self._has_box = records.boxes("bbox")
+        self._rotated, self._has_rotated = records.rotated_boxes()
         self._areas, self._has_area = records.numbers("area")
         self._iscrowd = records.flags("iscrowd", default=False)
         self._difficult = records.flags("ignore", default=False)
@@ -110,8 +117,12 @@ class TruthColumns:
     def has_segmentations(self) -> bool:
         return bool(self._segmentations.present.any())
 
+    @property
+    def has_rotated_boxes(self) -> bool:
+        return bool(self._has_rotated.any())
+
     def truth(self, task: str | None, keypoints: KeypointLayout | None = None) -> Truth:
-        """Truth for one of ``bbox``, ``segm`` and ``keypoints``, or (``None``) for all of them.
+        """Truth for one of ``bbox``, ``segm``, ``keypoints`` and ``rotated``, or (``None``) all.
 
         Raises:
             InputError: an annotation lacks what the task needs.
@@ -121,6 +132,8 @@ class TruthColumns:
             if task == "segm"
             else ("bbox", self._has_box)
         )
+        if task == "rotated":
+            present = present | self._has_rotated
         if task is not None and not present.all():
             raise self._names.missing(present, field, f", which {task} is scored by")
         sizes = image_sizes(self.image_records)[self._image_rows]
@@ -139,6 +152,7 @@ class TruthColumns:
             "iscrowd": from_numpy(self._iscrowd),
             "segmentation": None if masks is None else masks.column(sizes),
             "keypoints": points,
+            "rotated_box": rotated_box_array(self._rotated, self._has_rotated),
             "difficult": from_numpy(self._difficult) if self._difficult.any() else None,
             "num_keypoints": None if points is None else self._keypoints.visible(self._visible),
         }
@@ -159,7 +173,9 @@ class TruthColumns:
         missing = np.flatnonzero(~self._has_area)
         if not len(missing):
             return self._areas
-        areas = np.where(self._has_area, self._areas, self._boxes[:, 2] * self._boxes[:, 3])
+        turned = self._has_rotated[:, None]
+        sides = np.where(turned, self._rotated[:, 2:4], self._boxes[:, 2:])
+        areas = np.where(self._has_area, self._areas, sides[:, 0] * sides[:, 1])
         masked = missing[self._segmentations.present[missing]]
         areas[masked] = self._segmentations.encode(sizes, masked).areas()[masked]
         unknown = missing[~self._segmentations.present[missing]]
@@ -170,7 +186,7 @@ class TruthColumns:
                     scored[0],
                     "the field 'area' is missing, which the distance of keypoints is measured by",
                 )
-        without_box = unknown[~self._has_box[unknown]]
+        without_box = unknown[~(self._has_box | self._has_rotated)[unknown]]
         if len(without_box):
             raise self._names.error(without_box[0], "the fields 'area' and 'bbox' are missing")
         return areas

@@ -32,11 +32,11 @@ class CocoFormatOptions:
 class CocoFormatDataset:
     """A COCO-format annotation file, read once and kept as columns.
 
-    ``tasks`` are those its annotations serve: ``bbox`` always, ``segm`` where there are
-    segmentations, ``keypoints`` where there are keypoints, ``panoptic`` and ``semantic`` where a
-    panoptic file is given too (semantic truth is Panoptic FPN's then: all things are one category,
-    see ``PanopticAnnotations.separated_truth``). Masks are made of polygons only when
-    ``truth("segm")`` asks for them.
+    ``tasks`` are those its annotations serve: ``bbox``, or ``rotated`` where boxes have an angle
+    (as in Detectron2), ``segm`` where there are segmentations, ``keypoints`` where there are
+    keypoints, ``panoptic`` and ``semantic`` where a panoptic file is given too (semantic truth is
+    Panoptic FPN's then: all things are one category, see ``PanopticAnnotations.separated_truth``).
+    Masks are made of polygons only when ``truth("segm")`` asks for them.
 
     Args:
         annotations: the JSON file.
@@ -99,9 +99,10 @@ class CocoFormatDataset:
     @property
     def tasks(self) -> tuple[str, ...]:
         served = {
-            "bbox": True,
+            "bbox": not self._columns.has_rotated_boxes,
             "segm": self._columns.has_segmentations,
             "keypoints": self._columns.keypoint_count > 0,
+            "rotated": self._columns.has_rotated_boxes,
             "semantic": self._panoptic is not None,
             "panoptic": self._panoptic is not None,
         }

@@ -12,10 +12,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from benchsuite.columns.annotation_file import AnnotationFile
-from benchsuite.columns.arrow_arrays import to_numpy
-from benchsuite.columns.coco_results import FIELDS, read_coco_results, write_coco_results
+from benchsuite.columns.arrow_arrays import is_present
+from benchsuite.columns.coco_results import read_coco_results, write_coco_results
 from benchsuite.columns.keypoint_categories import keypoint_layout
+from benchsuite.columns.predictions_of_records import FIELDS
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.formats.losses import prediction_losses, truth_losses
@@ -27,6 +30,7 @@ _KEPT = (
     "area",
     "bbox",
     "category_id",
+    "difficult",
     "image_id",
     "keypoints",
     "negative_category_ids",
@@ -55,18 +59,19 @@ def read_truth(request: TruthRequest) -> Truth:
     layout = request.keypoints
     if layout is None and columns.keypoint_count and not request.categories:
         layout = keypoint_layout(categories, columns.keypoint_count, (), file=request.path)
-    task = request.task if request.task in FIELDS else None
+    task = request.task if request.task in (*FIELDS, "rotated") else None
     return columns.truth(task, layout)
 
 
 def read_predictions(request: PredictionsRequest) -> Predictions:
     """Predictions of a results file: see ``read_coco_results``."""
-    task = request.task if request.task in FIELDS else "bbox"
-    return read_coco_results(request.path, request.images, request.categories, task)
+    return read_coco_results(request.path, request.images, request.categories, request.task)
 
 
 def write_predictions(predictions: Predictions, request: WriteRequest) -> Mapping[str, int]:
     """Writes a results file of everything that is not null.
+
+    Where there are rotated boxes they are what ``bbox`` holds, unless the task is another.
 
     Returns:
         What it cannot hold, counted.
@@ -74,16 +79,27 @@ def write_predictions(predictions: Predictions, request: WriteRequest) -> Mappin
     Raises:
         ContractError: a prediction lacks what the task is scored by.
     """
-    task = request.task if request.task in FIELDS else "bbox"
+    turned = is_present(predictions.instances["rotated_box"])
+    task = request.task or ("rotated" if turned.any() else "bbox")
     write_coco_results(predictions, request.path, task)
-    return prediction_losses(predictions, (*FIELDS.values(), "extra"))
+    kept = (*FIELDS.values(), "extra")
+    if task != "rotated":
+        return prediction_losses(predictions, kept)
+    return prediction_losses(predictions, (*kept, "rotated_box")) | _covered(predictions.instances)
+
+
+def _covered(instances: pa.Table) -> dict[str, int]:
+    """The boxes in whose place rotated ones are written."""
+    covered = is_present(instances["bbox"]) & is_present(instances["rotated_box"])
+    return {"boxes beside rotated ones": int(covered.sum())} if covered.any() else {}
 
 
 def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
     """Writes an annotation file: images, annotations and categories.
 
     Difficult objects get the field ``ignore``, as in published conversions of Pascal VOC; COCO's
-    protocol pays no regard to it.
+    protocol pays no regard to it. Where there are rotated boxes they are what ``bbox`` holds, as in
+    Detectron2, unless the task is another.
 
     Returns:
         What it cannot hold, counted.
@@ -104,9 +120,9 @@ def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
             file.write("]")
             before = ",\n"
         file.write("}\n")
-    difficult = int(to_numpy(truth.instances["difficult"]).sum())
-    lost = truth_losses(truth, _KEPT)
-    return lost | ({"difficult flags (`ignore` now)": difficult} if difficult else {})
+    if request.task not in ("", "rotated"):
+        return truth_losses(truth, _KEPT)
+    return truth_losses(truth, (*_KEPT, "rotated_box")) | _covered(truth.instances)
 
 
 def _images(truth: Truth) -> Iterator[dict[str, Any]]:
@@ -124,6 +140,7 @@ def _images(truth: Truth) -> Iterator[dict[str, Any]]:
 
 def _annotations(truth: Truth, request: WriteRequest) -> Iterator[dict[str, Any]]:
     fields = ("image_id", "category_id", "bbox", "area", "segmentation", "keypoints")
+    turned = request.task in ("", "rotated")
     with request.progress("writing annotations", truth.instances.num_rows) as shown:
         batches = truth.instances.to_batches(max_chunksize=4096)
         for row in chain.from_iterable(batch.to_pylist() for batch in batches):
@@ -135,6 +152,8 @@ def _annotations(truth: Truth, request: WriteRequest) -> Iterator[dict[str, Any]
                 record["segmentation"] = {**rle, "counts": rle["counts"].decode("ascii")}
             if row["keypoints"] is not None:
                 record["num_keypoints"] = row["num_keypoints"]
+            if turned and row["rotated_box"] is not None:
+                record["bbox"] = row["rotated_box"]
             if row["difficult"]:
                 record["ignore"] = 1
             yield record

@@ -64,7 +64,9 @@ def test_predictions_there_and_back(truth: Path, tmp_path: Path, to: str) -> Non
     dataset = str(truth)
     done = convert(ConvertRequest(results, tmp_path / "out", to=to, dataset=dataset))
     assert (done.source_format, done.n_images, done.n_instances) == ("coco", 1, 1)
-    back = convert(ConvertRequest(tmp_path / "out", tmp_path / "b.json", "coco", dataset=dataset))
+    back = convert(
+        ConvertRequest(tmp_path / "out", tmp_path / "b.json", "coco", dataset=dataset, task="bbox")
+    )
     assert back.source_format == to
     assert json.loads((tmp_path / "b.json").read_text()) == RESULTS
 
