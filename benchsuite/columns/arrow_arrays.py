@@ -2,12 +2,13 @@
 
 ``pa.array``, ``pa.scalar``, ``Array.to_numpy``, ``Schema.empty_table`` and ``Table.from_pylist``
 import pandas wherever it is installed, to know its types when they meet them: 0.2 to 0.3 s, more
-than the whole evaluation of a data set. What is made here is made of buffers. Also safe, of what is
-used on columns: ``Array.from_buffers``, ``from_arrays`` of every kind, ``pa.nulls``, ``take`` and
-``filter`` by an Arrow array, ``cast``, ``combine_chunks``, ``is_valid``, ``to_pylist`` (but not of
-times), ``sort_by``, ``concat_tables``, Parquet through ``ParquetFile``. Not safe: functions of
-``pyarrow.compute`` with a Python number or a scalar among their arguments, ``fill_null``,
-``take`` by a NumPy array, ``pq.read_table``, ``pyarrow.dataset``.
+than the whole evaluation of a data set. So do functions of ``pyarrow.compute`` that are given a
+Python number or a scalar, ``fill_null``, ``take`` by a NumPy array, ``pq.read_table`` and
+``pyarrow.dataset``. ``cast``, ``take``, ``filter``, ``is_valid``, ``drop_null`` and ``sort_by``
+import ``pyarrow.compute``, which takes 40 ms. What is made here is made of buffers and needs
+neither; nor do ``from_buffers`` and ``from_arrays`` of every kind, ``pa.nulls``, ``slice``,
+``select``, ``set_column``, ``combine_chunks``, ``concat_tables``, ``to_pylist`` (but of times) and
+Parquet through ``ParquetFile``.
 
 Arrays share their memory where they can: what was given to a function here must not be written to
 afterwards, and what comes back from ``to_numpy`` must not be written to at all.
@@ -122,7 +123,7 @@ def from_values(values: Sequence[Any], of: pa.DataType) -> pa.Array[Any]:
     Raises:
         TypeError: a type beyond these.
     """
-    present = np.fromiter((value is not None for value in values), np.bool_, len(values))
+    present = np.array([value is not None for value in values], np.bool_)
     found = [value for value in values if value is not None]
     bits = _bits(None if present.all() else present)
     if pa.types.is_list(of) or pa.types.is_fixed_size_list(of):
@@ -136,10 +137,11 @@ def from_values(values: Sequence[Any], of: pa.DataType) -> pa.Array[Any]:
         ]
         return pa.Array.from_buffers(of, len(values), [bits], children=children)
     if pa.types.is_string(of) or pa.types.is_binary(of):
-        encoded = [value.encode() if isinstance(value, str) else bytes(value) for value in found]
+        if pa.types.is_string(of):
+            found = list(map(str.encode, found))
         lengths = np.zeros(len(values), np.int64)
-        lengths[present] = [len(value) for value in encoded]
-        data = pa.py_buffer(b"".join(encoded))
+        lengths[present] = list(map(len, found))
+        data = pa.py_buffer(b"".join(found))
         return pa.Array.from_buffers(of, len(values), [bits, _places(_offsets(lengths)), data])
     if of == pa.timestamp("us", tz="UTC"):
         found = [(value - _EPOCH) // _MICROSECOND for value in found]
@@ -202,7 +204,12 @@ def is_present(column: Column) -> NDArray[np.bool_]:
     """(N,), false where the column is null."""
     if not column.null_count:
         return np.ones(len(column), np.bool_)
-    return to_numpy(column.is_valid())
+    return np.concatenate([_present(chunk) for chunk in _chunks(column)])
+
+
+def as_type(column: Column, of: pa.DataType) -> Column:
+    """The column as one of this type."""
+    return column if column.type == of else column.cast(of)
 
 
 def lists_to_numpy(column: Column, missing: float = 0) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -240,17 +247,16 @@ def binary_to_numpy(column: Column) -> tuple[NDArray[np.uint8], NDArray[np.int64
         if not large and not (pa.types.is_binary(chunk.type) or pa.types.is_string(chunk.type)):
             raise TypeError(f"a column of {chunk.type} holds no byte strings")
         found = is_present(chunk)
-        # A null may hide bytes, which a copy without nulls leaves out.
-        chunk = chunk.drop_null() if chunk.null_count else chunk
         _, places, data = chunk.buffers()
-        ends = _view(
-            places, np.dtype(np.int64 if large else np.int32), chunk.offset, len(chunk) + 1
-        )
-        of_chunk = np.zeros(len(found), np.int64)
-        of_chunk[found] = np.diff(ends)
-        lengths.append(of_chunk)
+        dtype = np.dtype(np.int64 if large else np.int32)
+        ends = _view(places, dtype, chunk.offset, len(chunk) + 1).astype(np.int64)
         first, last = (int(ends[0]), int(ends[-1])) if len(chunk) else (0, 0)
-        parts.append(_view(data, np.dtype(np.uint8), first, last - first))
+        letters = _view(data, np.dtype(np.uint8), first, last - first)
+        of_chunk = np.diff(ends)
+        if of_chunk[~found].any():  # a null may hide bytes
+            letters = letters[np.repeat(found, of_chunk)]
+        lengths.append(np.where(found, of_chunk, 0))
+        parts.append(letters)
     return parts[0] if len(parts) == 1 else np.concatenate(parts), _offsets(np.concatenate(lengths))
 
 
@@ -271,11 +277,8 @@ def _whole(array: pa.Array[Any], missing: float) -> NDArray[Any]:
         rows = rows.reshape(len(array), length)
         return _filled(rows, array, missing)
     if pa.types.is_boolean(array.type):
-        bits = _view(
-            array.buffers()[1], np.dtype(np.uint8), 0, (array.offset + len(array) + 7) // 8
-        )
-        unpacked = np.unpackbits(bits, count=array.offset + len(array), bitorder="little")
-        return _filled(unpacked[array.offset :].view(np.bool_), array, missing)
+        bits = _unpacked(array.buffers()[1], array.offset, len(array))
+        return _filled(bits, array, missing)
     if not pa.types.is_integer(array.type) and not pa.types.is_floating(array.type):
         raise TypeError(f"a column of {array.type} is no column of numbers")
     dtype = np.dtype(array.type.to_pandas_dtype())
@@ -288,6 +291,18 @@ def _filled(values: NDArray[Any], array: pa.Array[Any], missing: float) -> NDArr
     values = values.copy()
     values[~is_present(array)] = missing
     return values
+
+
+def _present(array: pa.Array[Any]) -> NDArray[np.bool_]:
+    if array.null_count in (0, len(array)):
+        return np.full(len(array), not array.null_count, np.bool_)
+    return _unpacked(array.buffers()[0], array.offset, len(array))
+
+
+def _unpacked(bits: pa.Buffer | None, start: int, count: int) -> NDArray[np.bool_]:
+    """``count`` bits of a buffer, from bit ``start`` on."""
+    packed = _view(bits, np.dtype(np.uint8), 0, (start + count + 7) // 8)
+    return np.unpackbits(packed, count=start + count, bitorder="little")[start:].view(np.bool_)
 
 
 def _view(buffer: pa.Buffer | None, dtype: np.dtype[Any], start: int, count: int) -> NDArray[Any]:

@@ -39,6 +39,8 @@ def federated_columns(images: RecordList, order: NDArray[np.int64]) -> dict[str,
     """
     columns: dict[str, pa.Array[Any]] = {}
     for column, field in FIELDS.items():
+        if not any(field in record for record in images.records):
+            continue
         lists = [_ids(images, row, field) for row in range(len(images))]
         if any(ids is not None for ids in lists):
             columns[column] = from_values([lists[row] for row in order], pa.list_(pa.int64()))

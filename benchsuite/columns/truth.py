@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import from_numpy
@@ -157,16 +159,17 @@ class TruthColumns:
             "num_keypoints": None if points is None else self._keypoints.visible(self._visible),
         }
         return Truth(
-            images=filled_table(
-                {**image_columns(self.image_records), **self._federated},
-                TRUTH_IMAGES,
-                len(self.image_records),
-            ),
+            images=self._image_table,
             instances=filled_table(columns, TRUTH_INSTANCES, len(self._ids)),
             categories=self.categories,
             keypoints=keypoints,
             source=self.source,
         )
+
+    @cached_property
+    def _image_table(self) -> pa.Table:
+        columns = {**image_columns(self.image_records), **self._federated}
+        return filled_table(columns, TRUTH_IMAGES, len(self.image_records))
 
     def _filled_areas(self, task: str | None, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
         """Areas, those that the file lacks computed."""
@@ -209,12 +212,11 @@ def _image_records(
     records: RecordList, order: NDArray[np.int64], named_by: str
 ) -> tuple[ImageRecord, ...]:
     """Image records in the order given."""
-    ids = records.integers("id")
-    widths, heights = (records.sides(side) for side in ("width", "height"))
+    columns = [records.integers("id"), records.sides("width"), records.sides("height")]
+    ids, widths, heights = (column[order].tolist() for column in columns)
     names = image_names(records, named_by)
-    return tuple(
-        ImageRecord(int(ids[row]), names[row], int(widths[row]), int(heights[row])) for row in order
-    )
+    named = [names[row] for row in order.tolist()]
+    return tuple(map(ImageRecord, ids, named, widths, heights))
 
 
 def read_images(

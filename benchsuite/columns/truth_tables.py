@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchsuite.columns.arrow_arrays import from_numpy, to_numpy
+from benchsuite.columns.arrow_arrays import as_type, from_numpy, to_numpy
 from benchsuite.columns.table_records import TableRecords
 from benchsuite.columns.truth import TruthColumns
 from benchsuite.errors import InputError
@@ -76,10 +76,13 @@ class TruthTables:
     def truth(self, task: str | None, layout: KeypointLayout | None = None) -> Truth:
         """Truth for a task: see ``TruthColumns.truth``; with the columns that only tables have."""
         truth = self.columns.truth(task, layout)
-        order = from_numpy(np.argsort(to_numpy(self._images["id"]), kind="stable"))
+        ids = to_numpy(self._images["id"])
+        images = self._images
+        if (np.diff(ids) < 0).any():
+            images = images.take(from_numpy(np.argsort(ids, kind="stable")))
         return replace(
             truth,
-            images=_completed(truth.images, self._images.take(order), TRUTH_IMAGES),
+            images=_completed(truth.images, images, TRUTH_IMAGES),
             instances=_completed(truth.instances, self._annotations, TRUTH_INSTANCES),
         )
 
@@ -105,7 +108,7 @@ def _completed(table: pa.Table, given: pa.Table, schema: pa.Schema) -> pa.Table:
     """The table, its empty columns filled with those given that COCO's records do not have."""
     for place, field in enumerate(schema):
         if field.name in given.column_names and field.name not in _READ:
-            table = table.set_column(place, field, given[field.name].cast(field.type))
+            table = table.set_column(place, field, as_type(given[field.name], field.type))
     return table
 
 
