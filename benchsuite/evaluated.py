@@ -8,16 +8,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchsuite.columns.image_columns import ImageColumns
+from benchsuite.columns.predictions_of_records import ReadPredictions
 from benchsuite.columns.sources import read_counted_predictions, truth_warnings
 from benchsuite.errors import DataMissingError, UsageError
 from benchsuite.files.digests import digest_file
+from benchsuite.records import ImageRecord
 from benchsuite.resolve import OpenedDataset, open_dataset
 from benchsuite.scoring import serves, truth_of
 
 if TYPE_CHECKING:
     from benchsuite.evaluation import EvalRequest
     from benchsuite.protocols import Predictions, Truth
-    from benchsuite.records import ImageRecord
     from benchsuite.specs import Category, DatasetSpec
 
 
@@ -60,30 +62,67 @@ def read_evaluated(request: EvalRequest, tell: Callable[[str], None]) -> Evaluat
         DataMissingError: truth or predictions are not there.
         InputError: a record that cannot be scored.
     """
-    if request.predictions is None or request.dataset is None:
-        raise UsageError("--dataset and --predictions say what is held against what")
-    if not request.predictions.exists():
-        raise DataMissingError(f"there are no predictions {request.predictions}")
-    return _of_dataset(request, request.dataset, request.predictions, tell)
+    if request.dataset is None:
+        return _of_map_folders(request, tell)
+    given = request.predictions or request.prediction_maps
+    if given is None:
+        raise UsageError("say with --predictions or --prediction-maps what shall be scored")
+    if not given.exists():
+        raise DataMissingError(f"there are no predictions {given}")
+    return _of_dataset(request, request.dataset, given, tell)
+
+
+def _of_map_folders(request: EvalRequest, tell: Callable[[str], None]) -> Evaluated:
+    """Two folders of maps that hold class numbers, and nothing else."""
+    from benchsuite.columns.map_folders import read_prediction_maps, read_truth_maps
+
+    truth_maps, maps = request.truth_maps, request.prediction_maps
+    if truth_maps is None:
+        raise UsageError("say with --dataset, or for maps with --truth-maps, what the truth is")
+    if maps is None or request.predictions is not None:
+        raise UsageError("--truth-maps without --dataset goes with --prediction-maps alone")
+    if request.num_classes is None:
+        raise UsageError("--truth-maps without --dataset needs --num-classes")
+    if scored_task(request) != "semantic":
+        raise UsageError(f"--truth-maps needs a --dataset to score {request.task}")
+    truth = read_truth_maps(truth_maps, request.num_classes, request.ignore)
+    images = ImageColumns.of(truth.images).records()
+    files = _files(maps)
+    size = sum(file.stat().st_size for file in files)
+    tell(f"reading {maps} ({size / 1e6:.1f} MB)")
+    predictions = read_prediction_maps(maps, images)
+    return Evaluated(
+        name=truth_maps.resolve().name,
+        split="",
+        options={"num_classes": request.num_classes, "ignore": request.ignore},
+        spec=None,
+        annotation_sha256=_sha256(truth_maps, _files(truth_maps)),
+        categories=truth.categories,
+        images=images,
+        truth=lambda _: truth,
+        predictions=predictions,
+        predictions_sha256=_sha256(maps, files),
+        predictions_name=maps.resolve().name,
+        input_bytes=size,
+        n_predictions=len(files),
+    )
 
 
 def _of_dataset(
     request: EvalRequest, dataset: str, path: Path, tell: Callable[[str], None]
 ) -> Evaluated:
     task = scored_task(request)
-    opened = open_dataset(
-        dataset,
-        split=request.split,
-        tasks=(task,),
-        overrides=request.overrides.get("dataset"),
-    )
+    options = dict(request.overrides.get("dataset", {}))
+    if request.truth_maps is not None:
+        options["maps"] = str(request.truth_maps)
+    opened = open_dataset(dataset, split=request.split, tasks=(task,), overrides=options)
     _check_serves(opened, task)
     images, categories = opened.dataset.images(), opened.dataset.categories
     files = _files(path)
     size = sum(file.stat().st_size for file in files)
     tell(f"reading {path} ({size / 1e6:.1f} MB)")
     truth = truth_of(opened.dataset, task)
-    read = read_counted_predictions(path, images, categories, task, lenient=request.lenient)
+    read = _read(request, path, images, categories, task)
     return Evaluated(
         name=opened.name,
         split=opened.split,
@@ -101,6 +140,29 @@ def _of_dataset(
         n_dropped=read.dropped,
         warnings=(*truth_warnings(truth), *(f"{path}: {each}" for each in read.let_pass)),
     )
+
+
+def _read(
+    request: EvalRequest,
+    path: Path,
+    images: Sequence[ImageRecord],
+    categories: Sequence[Category],
+    task: str,
+) -> ReadPredictions:
+    """The predictions of a dataset's images."""
+    from benchsuite.columns.map_folders import (
+        read_coco_panoptic_predictions,
+        read_prediction_maps,
+    )
+
+    if task == "panoptic" and path.suffix == ".json":
+        found = read_coco_panoptic_predictions(path, images, request.prediction_maps)
+        return ReadPredictions(found)
+    if task == "semantic" and request.predictions is None:
+        return ReadPredictions(read_prediction_maps(path, images))
+    if request.prediction_maps is not None:
+        raise UsageError(f"--prediction-maps holds nothing that {request.task} is scored by")
+    return read_counted_predictions(path, images, categories, task, lenient=request.lenient)
 
 
 def _check_serves(opened: OpenedDataset, task: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.errors import InputError, UsageError
 from benchsuite.records import ImageRecord
 
@@ -67,9 +68,7 @@ class FormatDataset:
         return whole.hexdigest()
 
     def images(self) -> Sequence[ImageRecord]:
-        names = ("image_id", "file_name", "width", "height")
-        columns = [self._truth.images[name].to_pylist() for name in names]
-        return [ImageRecord(*row) for row in zip(*columns)]
+        return ImageColumns.of(self._truth.images).records()
 
     def load(self, record: ImageRecord) -> Image:
         raise UsageError(

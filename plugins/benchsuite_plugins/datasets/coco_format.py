@@ -14,7 +14,7 @@ from benchsuite.protocols import Dataset, DatasetRequest, Truth
 from benchsuite.records import Image, ImageRecord
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.datasets.image_folder import ImageFolder
-from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations, map_folder
+from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations, is_panoptic
 from benchsuite_plugins.datasets.panoptic_format import PanopticFormatDataset
 
 
@@ -24,9 +24,12 @@ class CocoFormatOptions:
 
     Attributes:
         sigmas: one a keypoint, for keypoints other than COCO's seventeen of a person.
+        maps: of a panoptic annotation file, the folder of its maps, where that is not called as the
+            file is.
     """
 
     sigmas: tuple[float, ...] = ()
+    maps: str = ""
 
 
 class CocoFormatDataset:
@@ -157,7 +160,12 @@ def open_coco_format(request: DatasetRequest) -> Dataset:
     """The dataset of the annotation file that the request names."""
     if request.annotations is None:
         raise UsageError("coco_format needs an annotation file: --dataset FILE.json --images DIR")
-    if map_folder(request.annotations) is not None:
-        return PanopticFormatDataset(request.annotations, request.images, tasks=request.tasks)
     options = request.options or CocoFormatOptions()
+    if is_panoptic(request.annotations):
+        return PanopticFormatDataset(
+            request.annotations,
+            request.images,
+            tasks=request.tasks,
+            maps=Path(options.maps) if options.maps else None,
+        )
     return CocoFormatDataset(request.annotations, request.images, sigmas=options.sigmas)

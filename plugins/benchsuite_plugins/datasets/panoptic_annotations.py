@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
@@ -35,20 +36,27 @@ class PanopticAnnotations:
         file: the JSON file. Its maps are in the folder called as the file is without ``.json``,
             beside the file or one level up.
         categories: replace those of the file.
+        maps: the folder of its maps, where they are elsewhere.
 
     Raises:
         DataMissingError: the file or the folder of maps is not there.
         InputError: the file cannot be read, lacks a field, or contradicts itself.
     """
 
-    def __init__(self, file: Path, categories: Sequence[Category] | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        categories: Sequence[Category] | None = None,
+        *,
+        maps: Path | None = None,
+    ) -> None:
         content = JsonFile.read(file, what="panoptic annotation file")
         self._file, self._sha256 = file, content.sha256
         self._images = content.object().get("images")
         self._categories = read_categories(
             content.list_field("categories") if categories is None else categories, file
         )
-        self._folder = _map_folder(file)
+        self._folder = _map_folder(file) if maps is None else _existing(maps)
         records = RecordList(content.list_field("annotations"), name="annotations", file=file)
         self._maps = records.texts("file_name")
         self._rows: dict[int, int] = {}
@@ -135,10 +143,24 @@ def separated_categories(categories: Sequence[Category]) -> tuple[Category, ...]
     return (THINGS, *(category for category in categories if not category.isthing))
 
 
+def is_panoptic(file: Path) -> bool:
+    """Whether an annotation file speaks of segments of maps; cheap, without parsing it."""
+    if not file.is_file() or not file.stat().st_size:
+        return False
+    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(b'"segments_info"') >= 0
+
+
 def map_folder(file: Path) -> Path | None:
     """Where the maps of a panoptic file are; ``None`` where there is no such folder."""
     candidates = (file.parent / file.stem, file.parent.parent / file.stem)
     return next((folder for folder in candidates if folder.is_dir()), None)
+
+
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise DataMissingError(f"there is no folder of maps {folder}")
+    return folder
 
 
 def _map_folder(file: Path) -> Path:

@@ -31,6 +31,7 @@ class PanopticFormatDataset:
             category, as Panoptic FPN's semantic branch knows them; ``"standard"``, each as its own.
         tasks: what the dataset is opened for. For ``semantic`` alone its categories are those of
             its semantic truth; else those of the file.
+        maps: the folder of its maps, where they are elsewhere.
 
     Raises:
         DataMissingError: a file or folder is not there.
@@ -45,9 +46,10 @@ class PanopticFormatDataset:
         *,
         semantic: SemanticForm = "separated",
         tasks: Sequence[str] = (),
+        maps: Path | None = None,
     ) -> None:
         self._file, self._semantic = file, semantic
-        self._annotations = PanopticAnnotations(file)
+        self._annotations = PanopticAnnotations(file, maps=maps)
         self._records = self._annotations.images()
         self._semantic_alone = set(tasks) == {"semantic"}
         self._folder = None if images is None else ImageFolder(images, annotations=file)
