@@ -59,6 +59,13 @@ def map_categories(model: Sequence[Category], dataset: Sequence[Category]) -> Ca
     )
 
 
+def one_category(model: Sequence[Category], dataset: Sequence[Category]) -> CategoryMap:
+    """Every label becomes the dataset's first category: for a model that tells none apart, and a
+    protocol that looks at none."""
+    category_id = dataset[0].id if dataset else None
+    return CategoryMap((category_id,) * len(model), dropped=(), unreachable=())
+
+
 def scored_categories(categories: Sequence[Category], tasks: Sequence[str]) -> tuple[Category, ...]:
     """The categories of a dataset that some tasks score: stuff only where there are maps."""
     if {"semantic", "panoptic"} & set(tasks):

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 import benchsuite_kernels
 from benchsuite._version import __version__
-from benchsuite.categories import CategoryMap, map_categories, scored_categories
+from benchsuite.categories import CategoryMap, map_categories, one_category, scored_categories
 from benchsuite.columns.coco_results import as_results
 from benchsuite.devices import Device, use_device
 from benchsuite.environment import facts
@@ -210,7 +210,8 @@ def prepare(plan: RunPlan) -> Prepared:
     environment = facts()
     scored = scored_categories(opened.dataset.categories, plan.tasks)
     categories = plan.model.categories or scored
-    mapping = map_categories(categories, scored)
+    map_labels = one_category if plan.tasks == ("proposals",) else map_categories
+    mapping = map_labels(categories, scored)
     model = build_model(
         plan.model,
         categories,

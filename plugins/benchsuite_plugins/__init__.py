@@ -219,7 +219,7 @@ def benchsuite_models() -> list[ModelSpec]:
 
 @hookimpl
 def benchsuite_datasets() -> list[DatasetSpec]:
-    detection = ("coco_bbox", "coco_segm", "coco_keypoints")
+    detection = ("coco_bbox", "coco_segm", "coco_keypoints", "coco_proposals")
     maps = ("panoptic_quality", "semantic_iou")
 
     def lvis(name: str, factory: str, splits: tuple[str, ...], summary: str) -> DatasetSpec:
@@ -401,6 +401,14 @@ def benchsuite_metrics() -> list[MetricSpec]:
             summary="Boundary AP of masks, as boundary-iou-api computes it (Cheng et al., 2021)",
             licence="Apache-2.0",
             options="benchsuite_plugins.metrics.coco_boundary:BoundaryOptions",
+        ),
+        MetricSpec(
+            name="coco_proposals",
+            task="proposals",
+            factory="benchsuite_plugins.metrics.proposal_recall:create",
+            primary="AR@1000",
+            summary="average recall of 100 and 1000 box proposals, as Detectron2 computes it",
+            licence="Apache-2.0",
         ),
         lvis("bbox", "boxes"),
         lvis("segm", "masks"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchsuite.categories import map_categories
+from benchsuite.categories import map_categories, one_category
 from benchsuite.errors import InputError
 from benchsuite.specs import Category
 
@@ -24,3 +24,9 @@ def test_an_exact_name_wins_over_a_similar_one():
 def test_nothing_in_common_is_an_error():
     with pytest.raises(InputError, match="no category name in common"):
         map_categories([Category(1, "cat")], [Category(1, "dog")])
+
+
+def test_a_model_that_tells_no_categories_apart_loses_nothing():
+    mapped = one_category([Category(1, "person"), Category(2, "car")], [Category(9, "yak")])
+    assert mapped.category_ids == (9, 9)
+    assert mapped.complete

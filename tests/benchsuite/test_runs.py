@@ -243,6 +243,17 @@ def test_categories_without_a_common_name(request_, registered):
         execute(plan_run(request_), silent)
 
 
+def test_proposals_are_scored_whatever_the_categories_are(request_, registered):
+    registered.models["finder"] = replace(
+        registered.models["finder"],
+        tasks=("proposals",),
+        categories=(Category(1, "x"), Category(2, "y")),
+    )
+    outcome = execute(plan_run(replace(request_, metrics=("coco_proposals",))), silent)
+    assert outcome.metrics["proposals/AR@1000"] == 1
+    assert not [line for line in outcome.run["warnings"] if "categories" in line]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
