@@ -37,8 +37,8 @@ F1_THRESHOLDS = pa.schema(
 """One row a category, then one of all together at one threshold, whose ``category_id`` is null.
 
 Detections of ``score`` or more count; among thresholds of the same F1 it is the highest. What does
-not exist is null: all of the numbers without truths to find, ``score`` and ``precision`` where nothing
-is found at any threshold (F1 is 0 then).
+not exist is null: everything where there is no truth to find, ``score`` and ``precision`` where
+nothing is found at any threshold (F1 is 0 then).
 """
 
 
