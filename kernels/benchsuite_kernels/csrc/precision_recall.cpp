@@ -4,9 +4,12 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <type_traits>
+#include <utility>
 
 #include "parallel.hpp"
 #include "precision_curve.hpp"
+#include "row_classes.hpp"
 
 namespace benchsuite {
 
@@ -59,40 +62,36 @@ void fill_sequence(const MatchKeys& keys, const ImageWeights& weights, bool whol
   }
 }
 
-constexpr size_t kTogether = 4;  // numbers of detections that rows are counted for in one pass
-
-// A detection that is right, wrong or ignored depending on the IoU threshold.
-template <class Bits, class Count>
-struct MixedRow {
-  Bits matched, ignored;
-  int32_t rank;
-  Count weight;
-  std::array<Count, kTogether> wrong;  // at every threshold, until here
-  int64_t row;
-};
-
-// Areas [first, last) of a category.
+// Areas [first, last) of a category, of those that are classified together.
 struct Unit {
   int64_t category;
   size_t first, last;
 };
 
-// What one thread makes its units with. `weights` is null where `Count` is int64_t, and only there.
+// What one thread makes its units with. `weights` is null where `Count` is uint32_t, and only there.
 template <class Bits, class Count>
 class Worker {
  public:
   Worker(const MatchKeys& keys, const OrderedRows& order, const MatchBits<Bits>& bits,
-         const CurveAxes& axes, const ImageWeights* weights, const CurveArrays& out)
+         const CurveAxes& axes, const std::vector<std::vector<uint8_t>>& classes,
+         const ImageWeights* weights, const CurveArrays& out)
       : keys_(keys),
         order_(order),
         bits_(bits),
         axes_(axes),
+        classes_(classes),
         weights_(weights),
         whole_(weights && weights->are_whole(keys.rows)),
         out_(out),
-        every_(every_threshold<Bits>(axes.thresholds)),
         reader_(axes.recalls),
-        tally_(axes.thresholds) {}
+        tally_(axes.thresholds) {
+    const auto& numbers = axes.max_detections;
+    for (size_t m = 0; m < numbers.size(); m += kNumbers) {
+      std::array<int32_t, kNumbers> most;
+      for (size_t i = 0; i < kNumbers; ++i) most[i] = numbers[std::min(m + i, numbers.size() - 1)];
+      counters_.emplace_back(most);
+    }
+  }
 
   void run(const Unit& unit) {
     const int64_t* first = order_.detections + order_.detection_starts[unit.category];
@@ -107,19 +106,16 @@ class Worker {
     width_ = (unit.last - unit.first) * numbers;
     precision_.resize(points * width_);
     scores_.resize(points * width_);
+    for (auto& counter : counters_)
+      counter.count(classes_[unit.first / kAreas].data(), bits_, unit.first / kAreas * kAreas,
+                    keys_.ranks, first, last, weights_ ? sequence_.weights.data() : nullptr);
     column_ = 0;
     for (size_t area = unit.first; area < unit.last; ++area) {
       const double truths = count_truths(unit.category, area);
       double* recall = out_.recall + (unit.category * bits_.matched.size() + area) * numbers;
       if (truths > 0) reader_.set_truths(truths);
-      for (size_t m = 0; m < numbers; ++m, ++column_) {
-        if (!(truths > 0)) {
-          fill_absent(recall + m);
-          continue;
-        }
-        if (m % kTogether == 0) select_mixed(area, m, first, last);
-        read(m, first, last, recall + m);
-      }
+      for (size_t m = 0; m < numbers; ++m, ++column_)
+        truths > 0 ? read(area, m, first, last, recall + m) : fill_absent(recall + m);
     }
     const size_t place = (unit.category * bits_.matched.size() + unit.first) * numbers;
     for (size_t point = 0; point < points; ++point) {
@@ -130,6 +126,8 @@ class Worker {
   }
 
  private:
+  using Sum = std::conditional_t<std::is_integral<Count>::value, int64_t, double>;
+
   // Elements from one threshold and recall to the next in the arrays.
   size_t stride() const {
     return order_.categories * bits_.matched.size() * axes_.max_detections.size();
@@ -144,27 +142,6 @@ class Worker {
     return sum;
   }
 
-  // For the numbers of detections from `m` on, as many as are looked at together.
-  void select_mixed(size_t area, size_t m, const int64_t* first, const int64_t* last) {
-    mixed_.clear();
-    const Bits *matched = bits_.matched[area], *ignored = bits_.ignored[area], every = every_;
-    std::array<int32_t, kTogether> most;
-    for (size_t i = 0; i < kTogether; ++i)
-      most[i] = axes_.max_detections[std::min(m + i, axes_.max_detections.size() - 1)];
-    std::array<Count, kTogether> wrong{};
-    for (const int64_t* at = first; at < last; ++at) {
-      const int64_t row = *at;
-      const Bits match = matched[row] & every, left_out = ignored[row] & every;
-      const int32_t rank = keys_.ranks[row];
-      const Count weight = weights_ ? static_cast<Count>(sequence_.weights[at - first]) : 1;
-      // Without branches, which the processor could not foresee.
-      const Count if_wrong = (match | left_out) ? 0 : weight;
-      for (size_t i = 0; i < kTogether; ++i) wrong[i] += rank < most[i] ? if_wrong : 0;
-      if ((match | left_out) != 0 && left_out != every)
-        mixed_.push_back({match, left_out, rank, weight, wrong, row});
-    }
-  }
-
   void fill_absent(double* recall) {
     const size_t points = axes_.thresholds * axes_.recalls.size();
     for (size_t point = 0; point < points; ++point)
@@ -172,14 +149,15 @@ class Worker {
     for (int t = 0; t < axes_.thresholds; ++t) recall[t * stride()] = -1;
   }
 
-  void read(size_t m, const int64_t* first, const int64_t* last, double* recall) {
+  void read(size_t area, size_t m, const int64_t* first, const int64_t* last, double* recall) {
     const int32_t most = axes_.max_detections[m];
     while (first < last && keys_.ranks[*first] >= most) ++first;
     const bool any = first < last;
     tally_.clear();
-    for (const auto& row : mixed_)
-      if (row.rank < most)
-        tally_.add(row.matched, row.ignored, row.weight, row.wrong[m % kTogether], row.row);
+    for (const auto& mixed : counters_[m / kNumbers].mixed(area % kAreas))
+      if (mixed.rank < most)
+        tally_.add(mixed.matched, mixed.ignored, mixed.weight, mixed.wrong[m % kNumbers],
+                   mixed.row);
     double* precision = precision_.data() + column_;
     double* scores = scores_.data() + column_;
     for (int t = 0; t < axes_.thresholds; ++t) {
@@ -198,14 +176,14 @@ class Worker {
   const OrderedRows& order_;
   const MatchBits<Bits>& bits_;
   const CurveAxes& axes_;
+  const std::vector<std::vector<uint8_t>>& classes_;
   const ImageWeights* weights_;
   bool whole_;
   const CurveArrays& out_;
-  Bits every_;
   RecallReader reader_;
-  DetectionTally<Bits, Count> tally_;
+  DetectionTally<Bits, Sum> tally_;
   Sequence sequence_;
-  std::vector<MixedRow<Bits, Count>> mixed_;
+  std::vector<RowCounter<Bits, Count>> counters_;  // of four numbers of detections each
   // (thresholds, recalls, width_) of the unit at hand, and which column is.
   std::vector<double> precision_, scores_;
   size_t width_ = 0, column_ = 0;
@@ -224,21 +202,28 @@ std::vector<Unit> units_of(const OrderedRows& order, size_t areas, int threads) 
   const int64_t share = order.detection_starts[order.categories] / (2 * threads);
   std::vector<Unit> units;
   for (const int64_t k : turns) {
-    const size_t step = threads > 1 && size(k) > share ? 1 : areas;
-    for (size_t area = 0; area < areas; area += step) units.push_back({k, area, area + step});
+    const size_t step = threads > 1 && size(k) > share ? 1 : kAreas;
+    for (size_t area = 0; area < areas; area += step)
+      units.push_back({k, area, std::min(area + step, areas)});
   }
   return units;
 }
 
 template <class Count, class Bits>
-void run(const std::vector<Unit>& units, const MatchKeys& keys, const OrderedRows& order,
-         const MatchBits<Bits>& bits, const CurveAxes& axes, const ImageWeights* weights,
-         const CurveArrays& out, int threads) {
+void run(const MatchKeys& keys, const OrderedRows& order, const MatchBits<Bits>& bits,
+         const CurveAxes& axes, const ImageWeights* weights, const CurveArrays& out, int threads) {
+  const size_t areas = bits.matched.size();
+  const auto units = units_of(order, areas, threads);
+  std::vector<std::vector<uint8_t>> classes;
+  for (size_t area = 0; area < areas; area += kAreas)
+    classes.push_back(classify(bits, area, std::min(area + kAreas, areas), keys.rows,
+                               every_threshold<Bits>(axes.thresholds), threads));
   std::vector<Worker<Bits, Count>> workers;
   workers.reserve(threads);
-  for (int i = 0; i < threads; ++i) workers.emplace_back(keys, order, bits, axes, weights, out);
-  const int64_t columns = bits.matched.size() * axes.max_detections.size();
-  const int64_t steps = order.detection_starts[order.categories] * bits.matched.size() * 4 +
+  for (int i = 0; i < threads; ++i)
+    workers.emplace_back(keys, order, bits, axes, classes, weights, out);
+  const int64_t columns = areas * axes.max_detections.size();
+  const int64_t steps = order.detection_starts[order.categories] * 4 +
                         order.categories * columns * axes.thresholds * axes.recalls.size() * 2;
   for_each_item(units.size(), grain_of(units.size(), steps), threads,
                 [&](int64_t item, int worker) { workers[worker].run(units[item]); });
@@ -250,11 +235,10 @@ template <class Bits>
 void precision_recall(const MatchKeys& keys, const OrderedRows& order, const MatchBits<Bits>& bits,
                       const CurveAxes& axes, const ImageWeights* weights, const CurveArrays& out,
                       int threads) {
-  const auto units = units_of(order, bits.matched.size(), threads);
   if (weights)
-    run<double>(units, keys, order, bits, axes, weights, out, threads);
+    run<double>(keys, order, bits, axes, weights, out, threads);
   else
-    run<int64_t>(units, keys, order, bits, axes, weights, out, threads);
+    run<uint32_t>(keys, order, bits, axes, weights, out, threads);
 }
 
 #define BENCHSUITE_PRECISION_RECALL(Bits)                                                       \
