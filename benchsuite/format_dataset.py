@@ -28,6 +28,12 @@ _SHOWN_BY = {
 """Task to the table and column that a truth which serves it has something in."""
 
 
+_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
+
+_MAPS = ("semantic_path", "panoptic_path", "instance_path")
+"""Columns that name pictures which are truth."""
+
+
 class FormatDataset:
     """A ``benchsuite.protocols.Dataset`` of truth that a format's reader made.
 
@@ -39,6 +45,12 @@ class FormatDataset:
 
     def __init__(self, path: Path, spec: FormatSpec, truth: Truth) -> None:
         self._path, self._spec, self._truth = path, spec, truth
+        self._maps = {
+            name
+            for column in _MAPS
+            if column in truth.images.column_names
+            for name in truth.images[column].to_pylist()
+        }
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -58,11 +70,11 @@ class FormatDataset:
 
     @property
     def annotation_sha256(self) -> str:
-        """SHA-256 over the path's files: their names and their bytes, by name."""
+        """SHA-256 over the path's files but for images: their names and their bytes, by name."""
         if self._path.is_file():
             return hashlib.sha256(self._path.read_bytes()).hexdigest()
         whole = hashlib.sha256()
-        for file in sorted(path for path in self._path.rglob("*") if path.is_file()):
+        for file in sorted(path for path in self._path.rglob("*") if self._says_truth(path)):
             whole.update(f"{file.relative_to(self._path).as_posix()}\n".encode())
             whole.update(hashlib.sha256(file.read_bytes()).digest())
         return whole.hexdigest()
@@ -82,6 +94,9 @@ class FormatDataset:
                 f"holds no truth for {task}; it serves {', '.join(self.tasks)}", file=self._path
             )
         return self._truth
+
+    def _says_truth(self, path: Path) -> bool:
+        return path.is_file() and (path.suffix.lower() not in _PICTURES or str(path) in self._maps)
 
     def _has(self, table: str, column: str) -> bool:
         found = getattr(self._truth, table)

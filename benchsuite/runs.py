@@ -23,7 +23,7 @@ from benchsuite.environment import facts
 from benchsuite.errors import UsageError
 from benchsuite.inference import build_model, describe, predict_all
 from benchsuite.metric_selection import ResolvedMetric, resolve_metrics
-from benchsuite.options import options_to_json
+from benchsuite.options import merge, options_to_json
 from benchsuite.predictions.parts import PredictionParts
 from benchsuite.predictions.to_columns import read_predictions
 from benchsuite.protocols import Model
@@ -127,7 +127,9 @@ def plan_run(request: RunRequest) -> RunPlan:
             f"model {model.spec.name!r} predicts {', '.join(model.spec.tasks)}, dataset "
             f"{opened.title!r} has truth for {', '.join(opened.dataset.tasks)}: nothing to score"
         )
-    metrics = resolve_metrics(opened.spec, tasks, request.metrics, request.overrides.get("metric"))
+    metrics = resolve_metrics(
+        opened.spec, tasks, request.metrics, _metric_options(request, model, opened)
+    )
     if not metrics:
         raise UsageError(f"no metric scores {', '.join(tasks)} on {opened.title!r} (see --metric)")
     everything = opened.dataset.images()
@@ -142,6 +144,16 @@ def plan_run(request: RunRequest) -> RunPlan:
         records=everything[: request.limit],
         n_dataset_images=len(everything),
     )
+
+
+def _metric_options(
+    request: RunRequest, model: ResolvedModel, opened: OpenedDataset
+) -> Mapping[str, Any]:
+    """Those that the recipe's numbers were published by, and over them those that were given."""
+    given = request.overrides.get("metric", {})
+    if model.recipe is None or model.recipe.dataset != opened.spec.name:
+        return given
+    return merge(model.body.get("metric_options", {}), given)
 
 
 @dataclass(frozen=True, slots=True)

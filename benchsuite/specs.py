@@ -197,10 +197,10 @@ class RecipeSpec:
         dataset: the dataset it was published on.
         tasks: what it predicts.
         source: import string of ``source(name) -> Mapping``, which reads the whole recipe:
-            ``model_options`` (as the model's options dataclass takes them), ``weights`` (``url``,
-            and where known ``bytes``, ``sha256``, ``md5`` or the first digits of one,
-            ``sha256_prefix`` or ``md5_prefix``) and ``categories`` (a sequence of ``Category``:
-            what the labels mean). All may be missing.
+            ``model_options`` and ``metric_options`` (as the options dataclasses take them),
+            ``weights`` (``url``, and where known ``bytes``, ``sha256``, ``md5`` or the first digits
+            of one, ``sha256_prefix`` or ``md5_prefix``) and ``categories`` (a sequence of
+            ``Category``: what the labels mean). All may be missing.
         default: whether ``--model <model> --dataset <dataset>`` means this recipe.
         config: the published configuration's path, where there is one.
         model_id: the publisher's number of the weights.

@@ -15,7 +15,7 @@ from benchsuite.specs import (
     ModelSpec,
 )
 
-BENCHSUITE_CONTRACT = (1, 0)
+BENCHSUITE_CONTRACT = (1, 2)
 
 
 @hookimpl

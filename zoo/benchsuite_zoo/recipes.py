@@ -17,6 +17,7 @@ the recipe's own over all.
 ``source``          where the numbers are published
 ``categories``      what the labels mean: a file of ``categories`` (``"coco"``)
 ``model_options``   options of the model, as ``benchsuite run … model.key=value`` takes them
+``metric_options``  options of the metric that the numbers were published by
 ``training``        how it was trained; see ``bases/detectron2.toml``
 ``weights``         ``url``; ``bytes``; ``sha256``, or the first digits of a digest:
                     ``sha256_prefix`` or ``md5_prefix``
@@ -52,6 +53,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "source": str,
     "categories": str,
     "model_options": dict,
+    "metric_options": dict,
     "training": dict,
     "weights": dict,
     "published": dict,
