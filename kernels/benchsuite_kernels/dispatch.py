@@ -31,6 +31,7 @@ OPERATORS = (
     "overlapping_pairs",
     "paste_masks_to_rle",
     "precision_recall",
+    "proposal_coverage",
     "read_label_map_header",
     "resampled_means",
     "rle_area",
