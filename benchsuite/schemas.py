@@ -58,7 +58,7 @@ TRUTH_IMAGES = pa.schema(
 ``not_exhaustive_category_ids`` those of which not every object is annotated (federated annotation,
 as in LVIS); null where every category was looked for. ``instance_png`` is a Cityscapes instance map
 (16 bits: label id, or label id * 1000 + number). ``attributes`` is a JSON object of what is known
-of the image, for slices (``{"weather": "rain"}``)."""
+of the image, for slices (``{"weather": "rain"}``) and metrics (``{"crowdIndex": 0.76}``)."""
 
 TRUTH_INSTANCES = pa.schema(
     [

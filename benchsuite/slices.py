@@ -85,6 +85,9 @@ def _weights(
 def stated_slices(images: pa.Table) -> list[ImageSlice]:
     """Slices by the ``attributes`` that the truth states of its images.
 
+    A number with a fraction or a decimal point (CrowdPose's ``crowdIndex``) is a measure, by which
+    images are not grouped.
+
     Args:
         images: ``schemas.TRUTH_IMAGES``.
 
@@ -96,7 +99,9 @@ def stated_slices(images: pa.Table) -> list[ImageSlice]:
     rows = []
     for image_id, text in zip(images["image_id"].to_pylist(), images["attributes"].to_pylist()):
         if text is not None:
-            rows.append((image_id, _attributes(text, image_id)))
+            attributes = _attributes(text, image_id).items()
+            groups = {name: value for name, value in attributes if not isinstance(value, float)}
+            rows.append((image_id, groups))
     return _slices(rows, None)
 
 

@@ -61,12 +61,14 @@ class AnnotationFile:
         categories: Sequence[Category | Mapping[str, Any]] | None = None,
         *,
         named_by: str = "file_name",
+        box_share: float | None = None,
     ) -> TruthColumns:
         """What the file holds, as columns.
 
         Args:
             categories: replace those of the file (which need not list any then).
             named_by: see ``benchsuite.columns.truth.image_names``.
+            box_share: see ``TruthColumns``.
 
         Raises:
             InputError: a record lacks a field, holds something else than the field means, or refers
@@ -81,4 +83,5 @@ class AnnotationFile:
             listed,
             source=str(self.path),
             named_by=named_by,
+            box_share=box_share,
         )

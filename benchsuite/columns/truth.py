@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import from_numpy
 from benchsuite.columns.federated_annotation import federated_columns, frequencies
+from benchsuite.columns.image_attributes import attribute_columns
 from benchsuite.columns.record_checks import CheckedRecords
 from benchsuite.columns.record_list import RecordList
 from benchsuite.columns.tables import (
@@ -39,8 +40,8 @@ def build_truth(
 
     Args:
         images: image records, or objects with ``id``, ``width``, ``height`` and, optionally,
-            ``file_name`` (or ``coco_url``, see ``image_names``), ``neg_category_ids`` and
-            ``not_exhaustive_category_ids``.
+            ``file_name`` (or ``coco_url``, see ``image_names``), ``neg_category_ids``,
+            ``not_exhaustive_category_ids`` and ``crowdIndex``.
         annotations: objects with ``id``, ``image_id``, ``category_id``, ``bbox`` (x, y, width,
             height, in pixels) and, optionally, ``area``, ``iscrowd``, ``segmentation`` (polygons or
             RLE), ``keypoints`` (x, y, visibility of each), ``num_keypoints`` and ``ignore`` (which
@@ -71,6 +72,8 @@ class TruthColumns:
     Args:
         images, annotations, categories, source: see ``build_truth``.
         named_by: the field that says where an image lies; see ``image_names``.
+        box_share: how much of its box an object with keypoints covers that has no ``area``;
+            ``None``: its keypoints cannot be scored.
 
     Attributes:
         image_records: by ascending id, the order that COCO's protocol evaluates in.
@@ -87,12 +90,16 @@ class TruthColumns:
         *,
         source: str = "",
         named_by: str = "file_name",
+        box_share: float | None = None,
     ) -> None:
-        self.source = source
+        self.source, self._box_share = source, box_share
         image_list = _image_list(images, source or None)
         order = np.argsort(image_list.unique_ids())
         self.image_records = _image_records(image_list, order, named_by)
-        self._federated = federated_columns(image_list, order)
+        self._of_images = {
+            **federated_columns(image_list, order),
+            **attribute_columns(image_list, order),
+        }
         self.categories = read_categories(categories, source or None)
 
         records = annotations
@@ -168,7 +175,7 @@ class TruthColumns:
 
     @cached_property
     def _image_table(self) -> pa.Table:
-        columns = {**image_columns(self.image_records), **self._federated}
+        columns = {**image_columns(self.image_records), **self._of_images}
         return filled_table(columns, TRUTH_IMAGES, len(self.image_records))
 
     def _filled_areas(self, task: str | None, sizes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -184,7 +191,9 @@ class TruthColumns:
         unknown = missing[~self._segmentations.present[missing]]
         if task in (None, "keypoints"):
             scored = unknown[self._keypoints.present[unknown]]
-            if len(scored):
+            if self._box_share is not None:
+                areas[scored] *= self._box_share
+            elif len(scored):
                 raise self._names.error(
                     scored[0],
                     "the field 'area' is missing, which the distance of keypoints is measured by",

@@ -281,6 +281,15 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             "LVIS v0.5: masks of 1230 categories on COCO's images, federated annotation",
         ),
         DatasetSpec(
+            name="crowdpose",
+            tasks=("bbox", "keypoints"),
+            factory="benchsuite_plugins.datasets.crowdpose:open_crowdpose",
+            metrics=("coco_bbox", "crowdpose"),
+            splits=("val", "test", "train", "trainval"),
+            summary="CrowdPose: fourteen keypoints of people in crowds",
+            keypoints="benchsuite_plugins.datasets.crowdpose_keypoints:KEYPOINTS",
+        ),
+        DatasetSpec(
             name="cityscapes",
             tasks=("bbox", "segm", "semantic", "panoptic"),
             factory="benchsuite_plugins.datasets.cityscapes.dataset:open_cityscapes",
@@ -401,6 +410,14 @@ def benchsuite_metrics() -> list[MetricSpec]:
             summary="Boundary AP of masks, as boundary-iou-api computes it (Cheng et al., 2021)",
             licence="Apache-2.0",
             options="benchsuite_plugins.metrics.coco_boundary:BoundaryOptions",
+        ),
+        MetricSpec(
+            name="crowdpose",
+            task="keypoints",
+            factory="benchsuite_plugins.metrics.crowdpose_ap:create",
+            prefix="crowdpose",
+            summary="CrowdPose average precision of keypoints, of easy, medium and hard images too",
+            licence="Apache-2.0",
         ),
         MetricSpec(
             name="coco_proposals",

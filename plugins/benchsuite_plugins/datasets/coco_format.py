@@ -52,6 +52,7 @@ class CocoFormatDataset:
             ``benchsuite.columns.truth.image_names``.
         panoptic: a panoptic annotation file of the same images. Its maps are in the folder called
             as the file is without ``.json``, beside the file or one level up.
+        box_share: see ``benchsuite.columns.truth.TruthColumns``.
 
     Raises:
         DataMissingError: a file or folder is not there.
@@ -69,10 +70,11 @@ class CocoFormatDataset:
         sigmas: Sequence[float] = (),
         named_by: str = "file_name",
         panoptic: Path | None = None,
+        box_share: float | None = None,
     ) -> None:
         file = AnnotationFile(annotations)
         listed = file.list_field("categories") if categories is None else categories
-        self._columns = file.truth(categories, named_by=named_by)
+        self._columns = file.truth(categories, named_by=named_by, box_share=box_share)
         self._file = annotations
         self._sha256 = file.sha256
         self._layout, self._sigmas = keypoints, tuple(sigmas)
