@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchsuite.columns.arrow_arrays import is_present
 from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.predictions_of_records import ReadPredictions
 from benchsuite.columns.sources import read_counted_predictions, truth_warnings
@@ -136,7 +137,7 @@ def _of_dataset(
         predictions_sha256=read.sha256 or _sha256(path, files),
         predictions_name=path.stem,
         input_bytes=size,
-        n_predictions=read.predictions.instances.num_rows,
+        n_predictions=_n_predictions(read.predictions, task),
         n_dropped=read.dropped,
         warnings=(*truth_warnings(truth), *(f"{path}: {each}" for each in read.let_pass)),
     )
@@ -157,12 +158,27 @@ def _read(
 
     if task == "panoptic" and path.suffix == ".json":
         found = read_coco_panoptic_predictions(path, images, request.prediction_maps)
-        return ReadPredictions(found)
+        maps = map(Path, found.images["panoptic_path"].to_pylist())
+        return ReadPredictions(found, sha256=_sha256_of_all([path, *maps]))
     if task == "semantic" and request.predictions is None:
         return ReadPredictions(read_prediction_maps(path, images))
     if request.prediction_maps is not None:
         raise UsageError(f"--prediction-maps holds nothing that {request.task} is scored by")
     return read_counted_predictions(path, images, categories, task, lenient=request.lenient)
+
+
+def _n_predictions(predictions: Predictions, task: str) -> int:
+    """Instances; maps, where these are what is scored."""
+    images = predictions.images
+    if task not in ("semantic", "panoptic"):
+        return int(predictions.instances.num_rows)
+    return int((is_present(images[f"{task}_png"]) | is_present(images[f"{task}_path"])).sum())
+
+
+def _sha256_of_all(files: Sequence[Path]) -> str:
+    """SHA-256 over the digests of files that are read together, in that order."""
+    digests = [digest_file(file, ["sha256"])["sha256"] for file in files if file.is_file()]
+    return sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _check_serves(opened: OpenedDataset, task: str) -> None:
