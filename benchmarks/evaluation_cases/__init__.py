@@ -1,0 +1,1 @@
+"""What ``benchmarks/evaluation.py`` measures: synthetic data, competitors, and their processes."""
