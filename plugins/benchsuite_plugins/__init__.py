@@ -427,6 +427,15 @@ def benchsuite_metrics() -> list[MetricSpec]:
             summary="average recall of 100 and 1000 box proposals, as Detectron2 computes it",
             licence="Apache-2.0",
         ),
+        MetricSpec(
+            name="coco_proposals",
+            task="proposals",
+            factory="benchsuite_plugins.metrics.proposal_recall:create",
+            primary="AR@1000",
+            summary="average recall of box proposals, as Detectron2 measures it",
+            licence="Apache-2.0",
+            options="benchsuite_plugins.metrics.proposal_recall:ProposalOptions",
+        ),
         lvis("bbox", "boxes"),
         lvis("segm", "masks"),
         MetricSpec(

@@ -1,4 +1,11 @@
-"""The recall of box proposals, as Detectron2 publishes it for region proposal networks."""
+"""Average recall of box proposals, as Detectron2 measures it.
+
+The mean over ten IoU thresholds of the share of truths that the best 100 or 1,000 proposals of an
+image cover. Categories do not matter. Published numbers of region proposal networks are these, not
+COCO's (which a metric ``coco_bbox`` with ``use_categories=false`` gives): truths and proposals pair
+off by greatest IoU, whatever the scores; crowds and proposals on them are left out; and a truth of
+an image without any proposal does not count. IoU is computed in float32.
+"""
 
 from __future__ import annotations
 
@@ -10,113 +17,104 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchsuite._version import __version__
-from benchsuite.columns.arrow_arrays import is_present, to_numpy
-from benchsuite.errors import ContractError
+from benchsuite.errors import ContractError, UsageError
 from benchsuite.protocols import Predictions, Scores, Truth
-from benchsuite_plugins.metrics.coco_protocol import AREAS
-from benchsuite_plugins.metrics.image_weights import image_columns, require_weights, row_weights
-from benchsuite_plugins.metrics.proposal_match import LIMITS, THRESHOLDS, match, overlap_column
+from benchsuite_plugins.metrics.image_weights import require_weights, row_weights
+from benchsuite_plugins.metrics.proposal_table import Covered, ProposalHeader, match
 
-_Floats = NDArray[np.float64]
+THRESHOLDS = np.linspace(0.5, 0.95, 10).astype(np.float32)
+"""IoU thresholds, in float32."""
 
-_LETTERS = {"all": "", "small": "s", "medium": "m", "large": "l"}
+_SUFFIXES = {"all": "", "small": "s", "medium": "m", "large": "l"}
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalOptions:
+    """Options of ``coco_proposals``.
+
+    Attributes:
+        limits: how many proposals of an image count, ascending.
+    """
+
+    limits: tuple[int, ...] = (100, 1000)
 
 
 class ProposalRecall:
-    """``benchsuite.protocols.Metric`` and ``ResampledMetric``: average recall of class-agnostic
-    proposals, ``AR@100`` to ``ARl@1000``.
+    """Average recall of proposals, as a ``benchsuite.protocols.Metric`` and ``ResampledMetric``.
 
-    A value is the share of truths in its area range that are covered, averaged over the overlaps
-    0.5, 0.55, ... 0.95 that they must be covered by; -1 where there is no truth. Which proposals
-    cover which truths is said in ``proposal_match``. Only images with a row in
-    ``predictions.images`` are scored.
+    Values are called ``AR@100``, ``ARs@100``, … after the number of proposals and the area range.
+    Only images with a row in ``predictions.images`` are scored.
+
+    Args:
+        options: what is chosen otherwise.
+
+    Raises:
+        UsageError: the limits do not ascend from 1 on.
     """
+
+    def __init__(self, options: ProposalOptions | None = None) -> None:
+        limits = (options or ProposalOptions()).limits
+        if not limits or list(limits) != sorted(set(limits)) or limits[0] < 1:
+            raise UsageError(f"metric.limits={list(limits)}: they must ascend from 1 on")
+        self._limits = limits
 
     @property
     def evaluator(self) -> str:
         return f"benchsuite {__version__}"
 
     def match(self, truth: Truth, predictions: Predictions) -> pa.Table:
-        """The match table: see ``proposal_match.match``."""
-        return match(truth, predictions)
+        """The IoU that each truth is covered with: see ``proposal_table``."""
+        return match(truth, predictions, ProposalHeader(self._limits, self.evaluator))
 
     def accumulate(
         self, matches: pa.Table, image_weights: Mapping[int, float] | None = None
     ) -> Scores:
-        """The recalls; there are no values of categories and no curves.
-
-        Raises:
-            ContractError: the table is no such match table, or a weight is negative or not finite.
-        """
-        counts = _ImageCounts.of(matches)
-        recalls = counts.recalls(row_weights(counts.images, image_weights))
-        return Scores({name: float(recall) for name, recall in zip(_NAMES, recalls)})
+        """The average recalls."""
+        header = ProposalHeader.of(matches)
+        covered = Covered.of(matches, header, THRESHOLDS)
+        weights = row_weights(covered.image_ids, image_weights)
+        values = _recalls(covered, header, weights[None])
+        return Scores({name: float(recalls[0]) for name, recalls in values.items()})
 
     def resample(
-        self, matches: pa.Table, image_ids: NDArray[np.int64], weights: _Floats
-    ) -> dict[str, _Floats]:
-        """The recalls for each row of (R, I) weights of the images, to the bit ``accumulate``'s.
+        self, matches: pa.Table, image_ids: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> dict[str, NDArray[np.float64]]:
+        """The average recalls for each row of weights: see ``ResampledMetric``.
 
         Raises:
-            ContractError: as above.
+            ContractError: a weight is negative or not finite, or an image is named twice.
         """
+        header = ProposalHeader.of(matches)
+        covered = Covered.of(matches, header, THRESHOLDS)
         require_weights(image_ids, weights)
-        counts = _ImageCounts.of(matches)
-        columns = image_columns(counts.images, image_ids)
-        recalls = np.empty((len(weights), len(_NAMES)))
-        own = np.zeros(len(columns))
-        for row, of_images in enumerate(weights):
-            own[columns >= 0] = of_images[columns[columns >= 0]]
-            recalls[row] = counts.recalls(own)
-        return {name: recalls[:, place] for place, name in enumerate(_NAMES)}
+        order = np.argsort(image_ids, kind="stable")
+        ascending = image_ids[order]
+        if (ascending[1:] == ascending[:-1]).any():
+            raise ContractError("an image is named twice among those to be weighted")
+        places = np.minimum(np.searchsorted(ascending, covered.image_ids), max(len(order) - 1, 0))
+        chosen = np.zeros((len(weights), len(covered.image_ids)))
+        if len(order):
+            named = ascending[places] == covered.image_ids
+            chosen[:, named] = weights[:, order[places[named]]]
+        return _recalls(covered, header, chosen)
 
 
-def create() -> ProposalRecall:
+def _recalls(
+    covered: Covered, header: ProposalHeader, weights: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """(R,) of each value for (R, I) weights; -1 where no truth counts."""
+    values = {}
+    names = [f"AR{_SUFFIXES[area]}@{limit}" for limit in header.limits for area in header.areas]
+    for name, counted, found in zip(names, covered.counted, covered.found):
+        truths = np.add.reduce(weights * counted, axis=1)
+        recalls = np.zeros(len(weights))
+        with np.errstate(invalid="ignore"):
+            for at_threshold in found:
+                recalls += np.add.reduce(weights * at_threshold, axis=1) / truths
+        values[name] = np.where(truths > 0, recalls / len(found), -1.0)
+    return values
+
+
+def create(options: ProposalOptions | None = None) -> ProposalRecall:
     """The metric."""
-    return ProposalRecall()
-
-
-_VALUES = {f"AR{_LETTERS[area]}@{limit}": (area, limit) for limit in LIMITS for area in AREAS}
-_NAMES = tuple(_VALUES)
-
-
-@dataclass(frozen=True, slots=True)
-class _ImageCounts:
-    """What each image adds to the recalls.
-
-    Attributes:
-        images: (I,) int64, ids, ascending, of the images that have truths.
-        found: (I, V, T), truths that are covered, for each value and threshold.
-        truths: (I, V), truths in each value's area range.
-    """
-
-    images: NDArray[np.int64]
-    found: _Floats
-    truths: _Floats
-
-    @classmethod
-    def of(cls, matches: pa.Table) -> _ImageCounts:
-        missing = {overlap_column(*value) for value in _VALUES.values()} - {*matches.column_names}
-        if missing:
-            raise ContractError(f"the table is no match table of proposals: no {min(missing)}")
-        images, places = np.unique(to_numpy(matches["image_id"]), return_inverse=True)
-        found = np.empty((len(images), len(_VALUES), len(THRESHOLDS)))
-        truths = np.empty((len(images), len(_VALUES)))
-        for v, value in enumerate(_VALUES.values()):
-            column = matches[overlap_column(*value)]
-            within = is_present(column)
-            of_images, overlaps = places[within], to_numpy(column)[within]
-            truths[:, v] = np.bincount(of_images, minlength=len(images))
-            for t, threshold in enumerate(THRESHOLDS):
-                covered = of_images[overlaps >= threshold]
-                found[:, v, t] = np.bincount(covered, minlength=len(images))
-        return cls(images, found, truths)
-
-    def recalls(self, weights: _Floats) -> _Floats:
-        """(V,) for (I,) weights of the images; -1 where no truth counts."""
-        # Image after image, so that the sums do not depend on the order of the table's rows.
-        truths = np.add.reduce(weights[:, None] * self.truths, axis=0)
-        found = np.add.reduce(weights[:, None, None] * self.found, axis=0)
-        there = truths > 0
-        shares = found / np.where(there, truths, 1)[:, None]
-        return np.where(there, shares.mean(axis=1), -1.0)
+    return ProposalRecall(options)

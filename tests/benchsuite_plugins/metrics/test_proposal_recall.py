@@ -1,211 +1,175 @@
-"""Recall of proposals, against the protocol written out pair by pair."""
+"""Average recall of proposals, against the definition in torch."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import torch
+from torchvision.ops import box_iou
 
-from benchsuite.errors import ContractError, InputError
+from benchsuite.columns.arrow_arrays import from_numpy
+from benchsuite.columns.tables import filled_table
+from benchsuite.columns.truth import build_truth
+from benchsuite.errors import ContractError, InputError, UsageError
 from benchsuite.protocols import Metric, Predictions, ResampledMetric, Truth
-from benchsuite.records import ImageRecord
-from benchsuite.specs import Category
-from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
-from benchsuite_plugins.metrics import proposal_match
-from benchsuite_plugins.metrics.proposal_recall import create
+from benchsuite.schemas import PREDICTION_IMAGES, PREDICTION_INSTANCES
+from benchsuite_plugins.metrics import proposal_recall
+from benchsuite_plugins.metrics.proposal_recall import ProposalOptions
 
-RECORDS = tuple(ImageRecord(number, f"{number}.png", 400, 400) for number in (2, 5, 9))
-CATEGORIES = (Category(3, "plane"), Category(8, "ship"))
-LETTERS = {"all": "", "small": "s", "medium": "m", "large": "l"}
+IMAGES = (3, 5, 8)
+RANGES = {"": (0, 1e10), "s": (0, 32**2), "m": (32**2, 96**2), "l": (96**2, 1e10)}
 
 
-def truth_sides(rows, crowd=None) -> Truth:
-    """Truth of rows (image, x, y, width, height)."""
-    table = np.array(rows, np.float64).reshape(-1, 5)
-    images = [int(image) for image in table[:, 0]]
-    labels = [place % 2 for place in range(len(images))]
-    truth = truth_of(RECORDS, CATEGORIES, images, labels, table[:, 1:], source="truth")
-    if crowd is None:
-        return truth
-    place = truth.instances.schema.get_field_index("iscrowd")
-    field = truth.instances.schema.field(place)
-    instances = truth.instances.set_column(place, field, pa.array(crowd, pa.bool_()))
-    return Truth(truth.images, instances, truth.categories, None, truth.source)
+def boxes(random: np.random.Generator, count: int) -> np.ndarray:
+    corner, size = random.random((count, 2)) * 40, 4 + random.random((count, 2)) * 130
+    return np.concatenate([corner, size], axis=1).round(2)
 
 
-def proposal_sides(rows, scores) -> Predictions:
-    """Proposals of rows as above; all are of the first category."""
-    table = np.array(rows, np.float64).reshape(-1, 5)
-    images = [int(image) for image in table[:, 0]]
-    labels = [0] * len(images)
-    return predictions_of(RECORDS, CATEGORIES, images, labels, table[:, 1:], scores, source="found")
-
-
-def iou(one, other) -> float:
-    """Of two boxes x, y, width, height."""
-    sides = [
-        max(min(one[i] + one[i + 2], other[i] + other[i + 2]) - max(one[i], other[i]), 0.0)
-        for i in (0, 1)
+def tables(seed: int, *, images: tuple[int, ...] = IMAGES) -> tuple[Truth, Predictions]:
+    random = np.random.default_rng(seed)
+    annotations = [
+        {
+            "id": number,
+            "image_id": int(random.choice(IMAGES)),
+            "category_id": int(random.integers(1, 3)),
+            "bbox": box.tolist(),
+            "area": float(box[2] * box[3] * random.choice([1, 0.7])),
+            "iscrowd": int(random.random() < 0.1),
+        }
+        for number, box in enumerate(boxes(random, 50), 1)
     ]
-    both = sides[0] * sides[1]
-    union = one[2] * one[3] + other[2] * other[3] - both
-    return both / union if both else 0.0
-
-
-def written_out(truths, crowd, proposals, scores) -> dict[str, float]:
-    """The protocol, one pair after the other."""
-    values = {}
-    for limit in proposal_match.LIMITS:
-        for area, (low, high) in proposal_match.AREAS.items():
-            overlaps: list[float] = []
-            for image in range(len(RECORDS)):
-                found = [place for place, row in enumerate(proposals) if row[0] == image]
-                found = sorted(found, key=lambda place: -scores[place])[:limit]
-                wanted = [
-                    row[1:]
-                    for row, passed in zip(truths, crowd)
-                    if row[0] == image and not passed and low <= row[3] * row[4] <= high
-                ]
-                if not found or not wanted:
-                    continue
-                matrix = np.array([[iou(proposals[p][1:], w) for p in found] for w in wanted])
-                for _ in range(min(matrix.shape)):
-                    w, p = np.unravel_index(matrix.argmax(), matrix.shape)
-                    overlaps.append(matrix[w, p])
-                    matrix[w, :] = matrix[:, p] = -1.0
-                overlaps += [0.0] * (len(wanted) - min(matrix.shape))
-            shares = [np.mean(np.array(overlaps) >= k / 20) for k in range(10, 20) if overlaps]
-            values[f"AR{LETTERS[area]}@{limit}"] = float(np.mean(shares)) if overlaps else -1.0
-    return values
-
-
-def score(truth: Truth, predictions: Predictions) -> dict[str, float]:
-    metric = create()
-    return dict(metric.accumulate(metric.match(truth, predictions)).metrics)
-
-
-@st.composite
-def cases(draw):
-    """Truths on a coarse grid, so that overlaps tie, and proposals near them."""
-    image = st.integers(0, len(RECORDS) - 1)
-    side = st.sampled_from([16.0, 32.0, 60.0, 96.0, 140.0])
-    place = st.integers(0, 20).map(lambda step: 8.0 * step)
-    box = st.tuples(image, place, place, side, side)
-    truths = draw(st.lists(box, max_size=12))
-    crowd = [draw(st.integers(0, 5)) == 0 for _ in truths]
-    shift = st.sampled_from([-8.0, 0.0, 0.0, 4.0, 8.0])
-    near = [
-        (row[0], row[1] + draw(shift), row[2] + draw(shift), *row[3:])
-        for row in truths
-        for _ in range(draw(st.integers(0, 3)))
-    ]
-    proposals = near + draw(st.lists(box, max_size=8))
-    scores = [draw(st.integers(-3, 3)) / 2 for _ in proposals]
-    return truths, crowd, proposals, scores
-
-
-@settings(max_examples=120, deadline=None)
-@given(case=cases(), limits=st.sampled_from([(1, 3), (2, 100)]))
-def test_equals_the_protocol_written_out(case, limits):
-    truths, crowd, proposals, scores = case
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(proposal_match, "LIMITS", limits)
-        table = proposal_match.match(truth_sides(truths, crowd), proposal_sides(proposals, scores))
-        expected = written_out(truths, crowd, proposals, scores)
-    # The columns are called after the protocol's own limits: the smaller first.
-    found = dict(create().accumulate(table).metrics)
-    assert list(found) == [
-        f"AR{letter}@{limit}" for limit in (100, 1000) for letter in LETTERS.values()
-    ]
-    assert list(found.values()) == pytest.approx(list(expected.values()), abs=1e-12)
-
-
-def test_a_proposal_covers_one_truth_and_the_best_pair_is_taken_first():
-    truths = [(0, 0, 0, 40, 40), (0, 8, 0, 40, 40)]
-    # The first lies nearer the second truth; the other proposal reaches 0.5 with neither.
-    proposals = [(0, 6, 0, 40, 40), (0, 60, 60, 40, 40)]
-    found = score(truth_sides(truths), proposal_sides(proposals, [0.0, 1.0]))
-    overlap = 38 / 42
-    assert found["AR@100"] == pytest.approx(sum(overlap >= k / 20 for k in range(10, 20)) / 20)
-
-
-def test_only_the_best_hundred_count_for_the_smaller_limit():
-    truths = [(0, 0, 0, 40, 40)]
-    others = [(0, 200, 200, 30, 30)] * 100
-    proposals = [(0, 0, 0, 40, 40), *others]
-    found = score(truth_sides(truths), proposal_sides(proposals, [0.5] + [1.0] * 100))
-    assert (found["AR@100"], found["AR@1000"]) == (0.0, 1.0)
-    among_equals = score(truth_sides(truths), proposal_sides(proposals, [1.0] * 101))
-    assert among_equals["AR@100"] == 1.0
-
-
-def test_truths_of_an_image_without_proposals_do_not_count():
-    truths = [(0, 0, 0, 40, 40), (1, 0, 0, 40, 40)]
-    found = score(truth_sides(truths), proposal_sides([(0, 0, 0, 40, 40)], [0.0]))
-    assert (found["AR@1000"], found["ARm@1000"], found["ARs@1000"]) == (1.0, 1.0, -1.0)
-
-
-def test_nothing_to_measure_is_minus_one():
-    found = score(truth_sides([]), proposal_sides([], []))
-    assert set(found.values()) == {-1.0}
-
-
-@pytest.fixture(scope="module")
-def matches() -> pa.Table:
-    """Of three images, with truths and proposals in all of them."""
-    draw = np.random.default_rng(5)
-    truths = np.column_stack(
-        [draw.integers(0, 3, 60), draw.uniform(0, 300, (60, 2)), draw.uniform(10, 90, (60, 2))]
+    truth = build_truth(
+        [{"id": image, "width": 200, "height": 200} for image in IMAGES],
+        annotations,
+        [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}],
+        source="truth.json",
     )
-    proposals = np.concatenate([truths, truths, truths])
-    proposals[:, 1:] += draw.normal(0, 6, (180, 4))
-    scores = draw.normal(size=180)
-    return create().match(truth_sides(truths), proposal_sides(proposals, scores))
-
-
-def test_parts_in_any_order_give_the_same_bits(matches):
-    metric = create()
-    assert isinstance(metric, Metric)
-    images = matches["image_id"].to_numpy()
-    parts = [matches.filter(pa.array(images == image)) for image in (9, 2, 5)]
-    whole = dict(metric.accumulate(matches).metrics)
-    assert dict(metric.accumulate(pa.concat_tables(parts)).metrics) == whole
-    weights = {2: 0.3, 5: 1.7, 9: 0.1}
-    assert dict(metric.accumulate(pa.concat_tables(parts), weights).metrics) == dict(
-        metric.accumulate(matches, weights).metrics
+    count = 600
+    near = np.array([each["bbox"] for each in annotations])[random.integers(0, 50, count)]
+    moved = near + random.normal(0, 6, (count, 4))
+    moved[:, 2:] = moved[:, 2:].clip(1)
+    found = {
+        "prediction": from_numpy(np.arange(count)),
+        "image_id": from_numpy(random.choice(np.array(images), count)),
+        "category_id": from_numpy(np.full(count, 99)),
+        "score": from_numpy(random.normal(0, 1, count).round(1)),
+        "bbox": from_numpy(moved),
+    }
+    image_ids = from_numpy(np.array(IMAGES))
+    sides = from_numpy(np.full(3, 200, np.int32))
+    image_table = filled_table(
+        {
+            "image_id": image_ids,
+            "width": sides,
+            "height": sides,
+            "file_name": pa.array(["", "", ""]),
+            "n_instances": sides,
+        },
+        PREDICTION_IMAGES,
+        3,
     )
+    instances = filled_table(found, PREDICTION_INSTANCES, count)
+    return truth, Predictions(image_table, instances, "proposals.json")
 
 
-def test_a_weight_of_two_is_an_image_that_stands_twice(matches):
-    metric = create()
-    images = matches["image_id"].to_numpy()
-    twice = pa.concat_tables([matches, matches.filter(pa.array(images == 5))])
-    weighted = metric.accumulate(matches, {2: 1, 5: 2, 9: 1}).metrics
-    assert dict(metric.accumulate(twice).metrics) == dict(weighted)
-    assert dict(weighted) != dict(metric.accumulate(matches).metrics)
+def expected(truth: Truth, predictions: Predictions, limit: int, area: str) -> float:
+    """By the definition: pairs are taken greedily by IoU, in float32."""
+    annotations, found = truth.instances.to_pylist(), predictions.instances.to_pylist()
+
+    def corners(rows: list[dict[str, Any]]) -> torch.Tensor:
+        sides = torch.tensor([row["bbox"] for row in rows], dtype=torch.float32).reshape(-1, 4)
+        return torch.cat([sides[:, :2], sides[:, 2:] + sides[:, :2]], dim=1)
+
+    low, high = RANGES[area]
+    covered = []
+    for image in IMAGES:
+        own = [row for row in annotations if row["image_id"] == image and not row["iscrowd"]]
+        proposals = [row for row in found if row["image_id"] == image]
+        if not proposals:
+            continue
+        wanted = [row for row in own if low <= row["area"] <= high]
+        best = sorted(proposals, key=lambda row: -row["score"])[:limit]
+        ious = box_iou(corners(best), corners(wanted))
+        values = torch.zeros(len(wanted))
+        for place in range(min(ious.shape)):
+            proposal, target = divmod(int(ious.argmax()), len(wanted))
+            values[place] = ious[proposal, target]
+            ious[proposal], ious[:, target] = -1, -1
+        covered.append(values)
+    values = torch.cat(covered)
+    thresholds = torch.linspace(0.5, 0.95, 10)
+    recalls = [(values >= threshold).float().mean() for threshold in thresholds]
+    return float(torch.stack(recalls).mean())
 
 
-def test_resampling_is_accumulating_to_the_bit(matches):
-    metric = create()
-    assert isinstance(metric, ResampledMetric)
-    image_ids = np.array([9, 77, 2])
-    weights = np.random.default_rng(2).uniform(0, 3, (20, 3))
-    weights[3] = 0
-    found = metric.resample(matches, image_ids, weights)
-    for row, of_images in enumerate(weights):
-        expected = metric.accumulate(matches, dict(zip(image_ids.tolist(), of_images))).metrics
-        assert {name: values[row] for name, values in found.items()} == dict(expected)
-    assert found["AR@100"][3] == -1.0
+@pytest.mark.parametrize("seed", range(6))
+def test_average_recall_by_its_definition(seed: int) -> None:
+    images = IMAGES if seed else IMAGES[:2]
+    truth, predictions = tables(seed, images=images)
+    metric = proposal_recall.create(ProposalOptions(limits=(5, 40, 1000)))
+    assert isinstance(metric, Metric) and isinstance(metric, ResampledMetric)
+    scores = metric.accumulate(metric.match(truth, predictions))
+    for limit in (5, 40, 1000):
+        for area in RANGES:
+            want = expected(truth, predictions, limit, area)
+            assert scores.metrics[f"AR{area}@{limit}"] == pytest.approx(want, abs=1e-6)
+    assert 0.1 < scores.metrics["AR@40"] < 1
 
 
-def test_errors_name_the_record():
-    predictions = proposal_sides([(0, 0, 0, 40, 40)], [0.0])
-    place = predictions.instances.schema.get_field_index("bbox")
-    field = predictions.instances.schema.field(place)
-    without = predictions.instances.set_column(place, field, pa.nulls(1, field.type))
-    with pytest.raises(InputError, match=r"found.*detections\[0\].*bbox is missing"):
-        create().match(truth_sides([]), Predictions(predictions.images, without, "found"))
-    with pytest.raises(ContractError, match="no match table of proposals"):
-        create().accumulate(pa.table({"image_id": [1]}))
+def test_names_of_the_values() -> None:
+    metric = proposal_recall.create()
+    scores = metric.accumulate(metric.match(*tables(1)))
+    assert list(scores.metrics) == [
+        f"AR{area}@{limit}" for limit in (100, 1000) for area in ("", "s", "m", "l")
+    ]
+
+
+def test_shards_in_any_order_equal_one_run() -> None:
+    truth, predictions = tables(1)
+    metric = proposal_recall.create()
+    whole = metric.match(truth, predictions)
+
+    def of(table: pa.Table, image: int) -> pa.Table:
+        return table.filter(pa.array(np.asarray(table["image_id"]) == image))
+
+    shards = [
+        metric.match(
+            truth, Predictions(of(predictions.images, image), of(predictions.instances, image))
+        )
+        for image in reversed(IMAGES)
+    ]
+    assert metric.accumulate(pa.concat_tables(shards)) == metric.accumulate(whole)
+
+
+def test_resampling_equals_weighting() -> None:
+    metric = proposal_recall.create()
+    matches = metric.match(*tables(1))
+    weights = np.array([[1.0, 1, 1], [0, 2, 1], [0.3, 0.1, 0.7], [0, 0, 0]])
+    image_ids = np.array([8, 3, 5])
+    resampled = metric.resample(matches, image_ids, weights)
+    for place, row in enumerate(weights):
+        scores = metric.accumulate(matches, dict(zip(image_ids.tolist(), row.tolist())))
+        assert {name: values[place] for name, values in resampled.items()} == scores.metrics
+    assert resampled["AR@100"][3] == -1
+    assert metric.accumulate(matches).metrics["AR@100"] == resampled["AR@100"][0]
+    with pytest.raises(ContractError, match="named twice"):
+        metric.resample(matches, np.array([8, 8, 5]), weights)
+
+
+def test_what_cannot_be_scored() -> None:
+    truth, predictions = tables(1)
+    fewer = Predictions(predictions.images.slice(0, 2), predictions.instances, predictions.source)
+    with pytest.raises(InputError, match=r"proposals\.json, detections\[\d+\]: image_id 8 is not"):
+        proposal_recall.create().match(truth, fewer)
+    place = PREDICTION_INSTANCES.get_field_index("bbox")
+    field = PREDICTION_INSTANCES.field("bbox")
+    bare = predictions.instances.set_column(place, field, pa.nulls(600, field.type))
+    with pytest.raises(InputError, match=r"detections\[0\]: bbox is missing"):
+        proposal_recall.create().match(truth, Predictions(predictions.images, bare))
+    with pytest.raises(ContractError, match="no table of proposals"):
+        proposal_recall.create().accumulate(pa.table({"image_id": [1]}))
+    with pytest.raises(UsageError, match="must ascend"):
+        proposal_recall.create(ProposalOptions(limits=(100, 10)))
