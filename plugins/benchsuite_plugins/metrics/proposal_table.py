@@ -23,7 +23,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import from_numpy, is_present, to_numpy
-from benchsuite.errors import ContractError
+from benchsuite.errors import ContractError, InputError
 from benchsuite.protocols import Predictions, Truth
 from benchsuite_kernels.columns.match_groups import match_groups
 from benchsuite_kernels.columns.proposal_coverage import proposal_coverage
@@ -72,9 +72,16 @@ def match(truth: Truth, predictions: Predictions, header: ProposalHeader) -> pa.
     """The table of the images that have a row in ``predictions.images``.
 
     Raises:
-        InputError: a proposal is of an image that was not run, or a row of either side has no box.
+        InputError: an image is unknown, a proposal is of one that was not run, or a row of either
+            side has no box.
     """
     image_ids = np.unique(to_numpy(predictions.images["image_id"]))
+    unknown = image_ids[~np.isin(image_ids, to_numpy(truth.images["image_id"]))]
+    if len(unknown):
+        raise InputError(
+            f"image_id {unknown[0]} is not among the images of {truth.source or 'the dataset'}",
+            file=predictions.source or None,
+        )
     truths = Side.truths(truth.instances, truth.source).select(
         ["image_id", "bbox", "area", "iscrowd"]
     )

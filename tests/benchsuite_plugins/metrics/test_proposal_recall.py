@@ -164,6 +164,9 @@ def test_what_cannot_be_scored() -> None:
     fewer = Predictions(predictions.images.slice(0, 2), predictions.instances, predictions.source)
     with pytest.raises(InputError, match=r"proposals\.json, detections\[\d+\]: image_id 8 is not"):
         proposal_recall.create().match(truth, fewer)
+    known = Truth(truth.images.slice(0, 2), truth.instances, truth.categories, None, "truth.json")
+    with pytest.raises(InputError, match=r"image_id 8 is not among the images of truth\.json"):
+        proposal_recall.create().match(known, predictions)
     place = PREDICTION_INSTANCES.get_field_index("bbox")
     field = PREDICTION_INSTANCES.field("bbox")
     bare = predictions.instances.set_column(place, field, pa.nulls(600, field.type))
