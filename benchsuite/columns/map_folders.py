@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from benchsuite.columns.arrow_arrays import empty_table, from_numpy, from_values
 from benchsuite.columns.json_file import JsonFile
+from benchsuite.columns.map_paths import map_paths
 from benchsuite.columns.plain_values import shown
 from benchsuite.columns.record_list import RecordList
 from benchsuite.columns.segment_lists import SegmentLists
@@ -158,7 +159,7 @@ def read_coco_panoptic_predictions(
     if not folder.is_dir():
         raise DataMissingError(f"the maps of {file} are not there; looked for {folder}")
     records = RecordList(annotations, name="annotations", file=file)
-    names = records.texts("file_name")
+    every_path = map_paths(records, folder)
     rows: dict[int, int] = {}
     for row, image_id in enumerate(_image_ids(records, images)):
         if image_id in rows:
@@ -172,7 +173,7 @@ def read_coco_panoptic_predictions(
             file=file,
         )
     of_images = [rows[image.id] for image in images]
-    paths = [str(folder / Path(names[row]).name) for row in of_images]
+    paths = [every_path[row] for row in of_images]
     columns = {
         "panoptic_path": from_values(paths, pa.string()),
         "segments": SegmentLists(records).column(of_images),

@@ -1,11 +1,23 @@
-#include <pybind11/stl/filesystem.h>
-
 #include "bindings.hpp"
 #include "label_maps.hpp"
 #include "png.hpp"
 
 namespace benchsuite {
 namespace {
+
+NativePath native_path(const py::handle path) {
+#if defined(_WIN32)
+  wchar_t* const wide = PyUnicode_AsWideCharString(path.ptr(), nullptr);
+  if (!wide) throw py::error_already_set();
+  const NativePath found(wide);
+  PyMem_Free(wide);
+  return found;
+#else
+  PyObject* encoded = nullptr;  // refuses zero bytes, as the other does
+  if (!PyUnicode_FSConverter(path.ptr(), &encoded)) throw py::error_already_set();
+  return py::reinterpret_steal<py::bytes>(encoded);
+#endif
+}
 
 // Sources of maps, with the buffers that must live as long as they do.
 struct HeldMaps {
@@ -26,7 +38,7 @@ struct HeldMaps {
         map.size = static_cast<size_t>(info.size);
         if (!map.data) map.data = reinterpret_cast<const uint8_t*>("");
       } else {
-        map.file = source.cast<std::filesystem::path>();
+        map.file = native_path(source);
       }
       maps.sources.push_back(std::move(map));
     }

@@ -1,26 +1,52 @@
 #include "map_source.hpp"
 
-#include <algorithm>
-#include <fstream>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
 #include <stdexcept>
-#include <string>
 #include <system_error>
 
 namespace benchsuite {
+namespace {
 
-MapSource::Bytes MapSource::bytes(std::vector<uint8_t>& buffer, size_t most) const {
-  if (data) return {data, std::min(size, most)};
-  std::error_code error;
-  const auto bytes = std::filesystem::file_size(file, error);
-  if (error) throw std::invalid_argument("cannot be read: " + error.message());
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) throw std::invalid_argument("cannot be opened");
-  const size_t wanted = std::min<uintmax_t>(bytes, most);
-  buffer.resize(std::max<size_t>(wanted, 1));
-  stream.read(reinterpret_cast<char*>(buffer.data()), static_cast<std::streamsize>(wanted));
-  if (static_cast<size_t>(stream.gcount()) != wanted)
-    throw std::invalid_argument("cannot be read to its end");
-  return {buffer.data(), wanted};
+constexpr size_t kFirstRead = size_t{1} << 17;  // most maps at once
+constexpr size_t kMostBytes = size_t{1} << 30;
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+std::invalid_argument unreadable(int error) {
+  return std::invalid_argument("cannot be read: " + std::generic_category().message(error));
+}
+
+File open(const NativePath& path) {
+#if defined(_WIN32)
+  File file(_wfopen(path.c_str(), L"rb"));
+#else
+  File file(std::fopen(path.c_str(), "rb"));
+#endif
+  if (!file) throw unreadable(errno);
+  std::setvbuf(file.get(), nullptr, _IONBF, 0);
+  return file;
+}
+
+}  // namespace
+
+MapSource::Bytes MapSource::bytes(std::vector<uint8_t>& buffer) const {
+  if (data) return {data, size};
+  const File stream = open(file);
+  if (buffer.size() < kFirstRead) buffer.resize(kFirstRead);
+  size_t filled = 0;
+  while (true) {
+    errno = 0;
+    filled += std::fread(buffer.data() + filled, 1, buffer.size() - filled, stream.get());
+    if (std::ferror(stream.get())) throw unreadable(errno);
+    if (filled < buffer.size()) return {buffer.data(), filled};
+    if (filled > kMostBytes) throw std::invalid_argument("is larger than any map's file");
+    buffer.resize(2 * buffer.size());
+  }
 }
 
 }  // namespace benchsuite

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import empty_table, from_values
 from benchsuite.columns.json_file import JsonFile
+from benchsuite.columns.map_paths import map_paths
 from benchsuite.columns.record_list import RecordList
 from benchsuite.columns.segment_lists import SegmentLists
 from benchsuite.columns.tables import filled_table, image_columns
@@ -58,7 +59,7 @@ class PanopticAnnotations:
         )
         self._folder = _map_folder(file) if maps is None else _existing(maps)
         records = RecordList(content.list_field("annotations"), name="annotations", file=file)
-        self._maps = records.texts("file_name")
+        self._maps = map_paths(records, self._folder)
         self._rows: dict[int, int] = {}
         for row, image_id in enumerate(records.integers("image_id").tolist()):
             if image_id in self._rows:
@@ -116,9 +117,7 @@ class PanopticAnnotations:
     ) -> Truth:
         """Truth with other ids and kinds of categories: (K,) each, in the file's order."""
         rows = [self._rows.get(record.id) for record in records]
-        paths = [
-            None if row is None else str(self._folder / Path(self._maps[row]).name) for row in rows
-        ]
+        paths = [None if row is None else self._maps[row] for row in rows]
         columns = {
             **image_columns(records),
             "panoptic_path": from_values(paths, pa.string()),

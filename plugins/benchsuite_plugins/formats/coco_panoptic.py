@@ -18,7 +18,11 @@ from benchsuite.predictions.label_maps import encode_panoptic
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
-from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations, map_folder
+from benchsuite_plugins.datasets.panoptic_annotations import (
+    PanopticAnnotations,
+    is_panoptic,
+    map_folder,
+)
 from benchsuite_plugins.formats.losses import prediction_losses, truth_losses
 from benchsuite_plugins.formats.panoptic_maps import (
     PanopticImage,
@@ -35,11 +39,11 @@ _KEPT = ("panoptic", "segmentation", "bbox", "area", "category_id", "image_id")
 
 
 def recognises(path: Path) -> bool:
-    """Whether a JSON file has a folder of maps that is called as it is."""
+    """Whether a JSON file lists segments of maps that are in a folder called as it is."""
     if not path.is_file() or path.suffix.lower() != ".json":
         return False
-    folder = map_folder(path)
-    return folder is not None and any(folder.glob("*.png"))
+    # Looking for the folder is cheap; looking through a large file of detections is not.
+    return map_folder(path) is not None and is_panoptic(path)
 
 
 def read_truth(request: TruthRequest) -> Truth:

@@ -162,6 +162,9 @@ WRONG = [
     ([annotation(10)], "1 of 2 images are not predicted: image ids 11"),
     ([annotation(10), annotation(10)], r"annotations\[1\]: is the second one of image_id 10"),
     ([annotation(10, file_name=None)], r"annotations\[0\]: the field 'file_name' is missing"),
+    ([annotation(10, file_name="a\0.png")], "no file can be called"),
+    ([annotation(10, file_name="\ud800.png")], "no file can be called"),
+    ([annotation(10, file_name="a/..")], "no file can be called"),
     ([annotation(None)], r"annotations\[0\]: the field 'image_id' is null, not a number or a name"),
     (
         [annotation(10), annotation(11, segments_info=None)],
