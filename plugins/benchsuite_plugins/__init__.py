@@ -288,6 +288,9 @@ def benchsuite_datasets() -> list[DatasetSpec]:
             splits=("val", "test", "train", "trainval"),
             summary="CrowdPose: fourteen keypoints of people in crowds",
             keypoints="benchsuite_plugins.datasets.crowdpose_keypoints:KEYPOINTS",
+            suffixes=tuple(
+                f"crowdpose_{split}.json" for split in ("val", "test", "train", "trainval")
+            ),
         ),
         DatasetSpec(
             name="cityscapes",

@@ -3,6 +3,8 @@
     crowdpose/json/crowdpose_{val,test,train,trainval}.json
     crowdpose/images/*.jpg
 
+or one of those files alone (``--dataset crowdpose_val.json --images DIR``).
+
 Li et al., CrowdPose: Efficient Crowded Scenes Pose Estimation and a New Benchmark, 2019. An image's
 ``crowdIndex`` says how much its people overlap. Annotations have no area; it is a share of the box.
 """
@@ -25,17 +27,19 @@ def open_crowdpose(request: DatasetRequest) -> Dataset:
         DataMissingError: the annotation file is not there.
     """
     folder = request.root / FOLDER
-    file = folder / "json" / f"crowdpose_{request.split}.json"
+    file = request.annotations or folder / "json" / f"crowdpose_{request.split}.json"
     if not file.is_file():
         raise DataMissingError(
             f"the annotation file {file.absolute()} of CrowdPose is not there. Get it from "
             "https://github.com/Jeff-sjtu/CrowdPose and put it there ($BENCHSUITE_DATASETS names "
             f"the folder above {FOLDER}/)"
         )
-    images = request.images or folder / "images"
+    images = request.images
+    if images is None and request.annotations is None and (folder / "images").is_dir():
+        images = folder / "images"
     return CocoFormatDataset(
         file,
-        images if images.is_dir() else None,
+        images,
         keypoints=KEYPOINTS,
         box_share=BOX_SHARE,
     )

@@ -10,6 +10,7 @@ import pytest
 
 from benchsuite.errors import DataMissingError, UsageError
 from benchsuite.protocols import Dataset, DatasetRequest
+from benchsuite.resolve import find_dataset
 from benchsuite.slices import stated_slices
 from benchsuite_plugins.datasets.crowdpose import open_crowdpose
 from benchsuite_plugins.datasets.crowdpose_keypoints import KEYPOINTS
@@ -56,6 +57,14 @@ def test_the_truth_has_areas_and_crowd_indices(root):
     assert stated == [{"crowdIndex": 0.0}, {"crowdIndex": 0.76}]
     # A measure is nothing to group images by.
     assert stated_slices(truth.images) == []
+
+
+def test_an_annotation_file_alone_is_known_by_its_name(root, tmp_path):
+    file = root / "crowdpose" / "json" / "crowdpose_val.json"
+    spec, _, path = find_dataset(str(file))
+    assert (spec.name, path) == ("crowdpose", file)
+    given = DatasetRequest(split="val", root=tmp_path / "no", cache=tmp_path, annotations=file)
+    assert open_crowdpose(given).truth("keypoints").instances["area"].to_pylist() == [424]
 
 
 def test_what_is_missing_is_named(root):
