@@ -58,7 +58,11 @@ class BuildExtension(build_ext):
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         ext.extra_compile_args = FLAGS[kind]
         ext.extra_link_args = [] if kind == "msvc" else ["-pthread"]
-        super().build_extension(ext)
+        # The compiler is started once a file; one after the other they take minutes.
+        from pybind11.setup_helpers import ParallelCompile
+
+        with ParallelCompile("BENCHSUITE_BUILD_JOBS", default=0):
+            super().build_extension(ext)
 
 
 class BuildWheel(bdist_wheel):
