@@ -59,6 +59,10 @@ py::array_t<T> as_array(std::vector<T>&& values) {
   return py::array_t<T>({static_cast<py::ssize_t>(kept->size())}, kept->data(), owner);
 }
 
+void require_count(int64_t most_detections) {
+  if (most_detections < 0) throw py::value_error("a negative number of detections cannot count");
+}
+
 struct Masks {
   Array<uint8_t> counts;
   Array<int64_t> offsets;
@@ -194,6 +198,10 @@ py::tuple match(const py::object& detections, const py::object& truths, const st
   require(area_ranges, "area_ranges", {area_ranges.size() / 2, 2});
   if (thresholds.ndim() != 1 || thresholds.size() < 1 || thresholds.size() > 64)
     throw py::value_error("there are not 1 to 64 thresholds");
+  for (py::ssize_t i = 0; i < thresholds.size(); ++i)
+    if (thresholds.data()[i] != thresholds.data()[i])
+      throw py::value_error("an IoU threshold is not a number");
+  require_count(most_detections);
   const BoundOverlaps bound = bind_overlaps(kind, overlaps, detection_count, truth_count);
 
   std::unique_ptr<GroupOrder> order;
@@ -232,6 +240,7 @@ py::tuple keypoint_exponents(const py::object& detections, const Array<int64_t>&
   require(truths, "truths", {truth_groups.size(), 3 * keypoints});
   require(boxes, "boxes", {truth_groups.size(), 4});
   require(areas, "areas", {truth_groups.size()});
+  require_count(most_detections);
   KeypointPairs pairs;
   {
     const py::gil_scoped_release release;
