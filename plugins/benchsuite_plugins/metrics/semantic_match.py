@@ -4,8 +4,8 @@ The match table has a row for each image and pair of categories that occurs ther
 
 * ``image_id``: int64.
 * ``truth_category_id``, ``predicted_category_id``: int64. Pixels whose truth is of no category are
-  not counted. The predicted one is null where the prediction is of no category; and either where
-  the table is one of boundaries and the pixel is at none of that side.
+  not counted; where the prediction is of none, its id is null. In a table of boundaries a side's id
+  is null as well where the pixel is not at the boundary of a region of that side.
 * ``pixels``: int64, how many.
 
 A semantic map holds category ids; a number that is no category's id stands for none, 0 as well as
