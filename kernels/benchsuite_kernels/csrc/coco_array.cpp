@@ -26,6 +26,9 @@ struct Part {
   Records records;
 };
 
+// Records after which a part says how much room it will need.
+constexpr int64_t kSample = 64;
+
 // Reads records from `part.begin` on, until one begins at `stop` or later or the array ends.
 void read_part(Part& part, const char* stop, const char* text, const char* text_end,
                FileKind kind) {
@@ -35,6 +38,9 @@ void read_part(Part& part, const char* stop, const char* text, const char* text_
     cursor.peek();
     if (cursor.at() >= stop) break;
     reader.read(cursor);
+    if (part.records.count == kSample)
+      part.records.reserve(1.1 * static_cast<double>(stop - part.begin) /
+                           static_cast<double>(cursor.at() - part.begin));
     part.array_ended = !cursor.another(']');
   } while (!part.array_ended);
   part.end = cursor.at();
@@ -67,6 +73,37 @@ std::vector<Part> cut(const char* begin, const char* text_end, const Sharing& sh
 }
 
 }  // namespace
+
+void Records::reserve(double times) {
+  const auto grow = [times](auto& values) {
+    values.reserve(static_cast<size_t>(times * static_cast<double>(values.size())));
+  };
+  const auto grow_field = [&](auto& field) {
+    grow(field.value.values());
+    grow(field.present.values());
+  };
+  grow_field(id);
+  grow_field(image_id);
+  grow_field(category_id);
+  grow_field(iscrowd);
+  grow_field(ignore);
+  grow_field(num_keypoints);
+  grow_field(score);
+  grow_field(area);
+  grow_field(bbox);
+  grow(keypoint_numbers.values());
+  grow(keypoints);
+  grow(shape.values());
+  grow(size.values());
+  grow(counts.values());
+  grow(run_numbers.values());
+  grow(runs);
+  grow(polygon_numbers.values());
+  grow(point_numbers);
+  grow(points);
+  grow(extra_numbers.values());
+  grow(extra);
+}
 
 std::vector<Records> read_array(Cursor& cursor, const char* text, FileKind kind,
                                 const Sharing& sharing) {

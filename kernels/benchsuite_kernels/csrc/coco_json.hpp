@@ -23,8 +23,7 @@ class PerRecord {
     if (static_cast<int64_t>(values_.size()) < row) values_.resize(row);
     values_.push_back(value);
   }
-  const std::vector<T>& values() const { return values_; }
-  void release() { std::vector<T>().swap(values_); }
+  std::vector<T>& values() { return values_; }
 
  private:
   std::vector<T> values_;
@@ -68,6 +67,9 @@ struct Records {
 
   PerRecord<int32_t> extra_numbers;    // bytes
   std::vector<char> extra;
+
+  // Makes room for so many times what is there.
+  void reserve(double times);
 };
 
 enum class FileKind { kResults, kAnnotations };

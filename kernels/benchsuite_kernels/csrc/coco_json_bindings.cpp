@@ -50,12 +50,12 @@ py::object whole(Parts& parts, const Get& get) {
   auto array = empty<T>(rows_of(parts));
   auto* out = reinterpret_cast<char*>(array.mutable_data());
   for (Records& part : parts) {
-    const auto& values = get(part).values();
+    auto& values = get(part).values();
     const size_t bytes = values.size() * sizeof(T), all = part.count * sizeof(T);
     if (bytes) std::memcpy(out, values.data(), bytes);
     std::memset(out + bytes, 0, all - bytes);
     out += all;
-    get(part).release();
+    std::vector<T>().swap(values);
   }
   return std::move(array);
 }

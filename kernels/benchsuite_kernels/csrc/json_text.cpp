@@ -48,17 +48,29 @@ const char* after_plain_text(const char* at) {
   return at;
 }
 
-// Takes eight digits at once, where that many come next.
-bool take_eight_digits(const char* at, uint64_t& digits) {
-  if constexpr (!kLittleEndian) return false;
-  uint64_t bytes = eight_bytes(at) - kOnes * '0';
-  // A digit stays below 0x80 when 0x76 is added; a letter below '0' has wrapped round.
-  if ((bytes | (bytes + kOnes * 0x76)) & (kOnes * 0x80)) return false;
-  bytes = (bytes * 10 + (bytes >> 8)) & 0x00ff00ff00ff00ff;
-  bytes = (bytes * 100 + (bytes >> 16)) & 0x0000ffff0000ffff;
-  bytes = (bytes * 10000 + (bytes >> 32)) & 0xffffffff;
-  digits = digits * 100000000 + bytes;
-  return true;
+constexpr uint64_t kPowers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
+// Appends the digits that come next to `digits` and returns where they end. Eight are taken at
+// once, without a branch on how many there are, which nobody can predict.
+const char* take_digits(const char* at, uint64_t& digits) {
+  if constexpr (kLittleEndian) {
+    for (;; at += 8) {
+      uint64_t bytes = eight_bytes(at) - kOnes * '0';
+      // A digit stays below 0x80 when 0x76 is added; a letter below '0' has wrapped round. What is
+      // borrowed or carried disturbs the bytes above the first that is no digit alone.
+      const uint64_t others = (bytes | (bytes + kOnes * 0x76)) & (kOnes * 0x80);
+      const int count = others ? lowest_byte(others) : 8;
+      if (!count) return at;
+      bytes <<= 8 * (8 - count);
+      bytes = (bytes * 10 + (bytes >> 8)) & 0x00ff00ff00ff00ff;
+      bytes = (bytes * 100 + (bytes >> 16)) & 0x0000ffff0000ffff;
+      bytes = (bytes * 10000 + (bytes >> 32)) & 0xffffffff;
+      digits = digits * kPowers[count] + bytes;
+      if (count < 8) return at + count;
+    }
+  }
+  while (is_digit(*at)) digits = digits * 10 + static_cast<uint64_t>(*at++ - '0');
+  return at;
 }
 
 int hexadecimal(char letter) {
@@ -169,28 +181,23 @@ Number Cursor::number() {
     throw Doubt{};
   }
   uint64_t digits = 0;
-  const char* significant = at;
-  if (*at == '0') {
-    if (is_digit(*++at)) throw Doubt{};
-  } else {
-    while (is_digit(*at)) digits = digits * 10 + static_cast<uint64_t>(*at++ - '0');
-  }
-  int64_t count = at - significant;
+  const char* const first = at;
+  at = take_digits(at, digits);
+  int64_t count = at - first;
+  if (*first == '0' && count > 1) throw Doubt{};
   int64_t exponent = 0;
   bool whole = true;
   if (*at == '.') {
     whole = false;
     const char* const point = ++at;
     if (!is_digit(*at)) throw Doubt{};
-    if (!digits) {
-      while (*at == '0') ++at;
-      count = 0;
-    }
-    significant = at;
-    while (take_eight_digits(at, digits)) at += 8;
-    while (is_digit(*at)) digits = digits * 10 + static_cast<uint64_t>(*at++ - '0');
-    count += at - significant;
+    at = take_digits(at, digits);
     exponent = point - at;
+    count -= exponent;
+    if (count > 19) {
+      // Zeros in front are no digits that count.
+      for (const char* zero = first; *zero == '0' || *zero == '.'; ++zero) count -= *zero == '0';
+    }
   }
   if (*at == 'e' || *at == 'E') {
     whole = false;
