@@ -6,7 +6,7 @@ than the whole evaluation of a data set. So do functions of ``pyarrow.compute`` 
 Python number or a scalar, ``fill_null``, ``take`` by a NumPy array, ``pq.read_table`` and
 ``pyarrow.dataset``. ``cast``, ``take``, ``filter``, ``is_valid``, ``drop_null`` and ``sort_by``
 import ``pyarrow.compute``, which takes 40 ms. What is made here is made of buffers and needs
-neither; nor do ``from_buffers`` and ``from_arrays`` of every kind, ``pa.nulls``, ``slice``,
+neither; nor do ``from_buffers`` and ``from_arrays`` of every kind, ``slice``,
 ``select``, ``set_column``, ``combine_chunks``, ``concat_tables``, ``to_pylist`` (but of times) and
 Parquet through ``ParquetFile``.
 
@@ -156,6 +156,29 @@ def from_values(values: Sequence[Any], of: pa.DataType) -> pa.Array[Any]:
     return pa.Array.from_buffers(of, len(values), [bits, data])
 
 
+def _widest(of: pa.DataType, rows: int) -> int:
+    """Bytes of the largest buffer of a column."""
+    if pa.types.is_fixed_size_list(of):
+        return _widest(of.value_type, rows * of.list_size)
+    if pa.types.is_struct(of):
+        return max((_widest(field.type, rows) for field in of), default=rows)
+    return 8 * (rows + 1)
+
+
+def _nulls(of: pa.DataType, rows: int, zeros: pa.Buffer) -> pa.Array[Any]:
+    children: list[pa.Array[Any]] = []
+    buffers = [zeros]
+    if pa.types.is_fixed_size_list(of):
+        children = [_nulls(of.value_type, rows * of.list_size, zeros)]
+    elif pa.types.is_struct(of):
+        children = [_nulls(field.type, rows, zeros) for field in of]
+    elif pa.types.is_list(of):
+        buffers, children = [zeros, zeros], [_nulls(of.value_type, 0, zeros)]
+    else:
+        buffers = [zeros] * of.num_buffers
+    return pa.Array.from_buffers(of, rows, buffers, null_count=rows, children=children or None)
+
+
 def _list_values(values: Sequence[Any], of: pa.DataType, bits: pa.Buffer | None) -> pa.Array[Any]:
     if pa.types.is_fixed_size_list(of):
         empty = [None] * of.list_size
@@ -178,9 +201,14 @@ def from_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def nulls(of: pa.DataType, rows: int) -> pa.Array[Any]:
+    """A column of nothing, without memory of its own until it is read: its buffers are all zeros."""
+    return _nulls(of, rows, pa.py_buffer(np.zeros(_widest(of, max(rows, 1)) + 8, np.uint8)))
+
+
 def empty_table(schema: pa.Schema) -> pa.Table:
     """No rows."""
-    return pa.Table.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+    return pa.Table.from_arrays([nulls(field.type, 0) for field in schema], schema=schema)
 
 
 # --- back to NumPy ----------------------------------------------------------------------------

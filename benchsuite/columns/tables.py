@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchsuite.columns.arrow_arrays import as_type, from_numpy, from_values
+from benchsuite.columns.arrow_arrays import as_type, from_numpy, from_values, nulls
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import RLE_TYPE
 
@@ -19,7 +19,7 @@ def filled_table(columns: Mapping[str, Any], schema: pa.Schema, rows: int) -> pa
     arrays = []
     for field in schema:
         column = columns.get(field.name)
-        arrays.append(pa.nulls(rows, field.type) if column is None else as_type(column, field.type))
+        arrays.append(nulls(field.type, rows) if column is None else as_type(column, field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

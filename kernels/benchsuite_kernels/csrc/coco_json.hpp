@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "json_text.hpp"
+#include "returned_memory.hpp"
 
 namespace benchsuite::coco {
 
@@ -23,10 +24,10 @@ class PerRecord {
     if (static_cast<int64_t>(values_.size()) < row) values_.resize(row);
     values_.push_back(value);
   }
-  std::vector<T>& values() { return values_; }
+  ReturnedVector<T>& values() { return values_; }
 
  private:
-  std::vector<T> values_;
+  ReturnedVector<T> values_;
 };
 
 template <class T>
@@ -54,19 +55,19 @@ struct Records {
   Field<Box> bbox;
 
   PerRecord<int32_t> keypoint_numbers;
-  std::vector<double> keypoints;
+  ReturnedVector<double> keypoints;
 
   PerRecord<Shape> shape;
   PerRecord<Size> size;                // of kCounts and kRuns
   PerRecord<Span> counts;              // of kCounts
   PerRecord<int32_t> run_numbers;      // of kRuns
-  std::vector<int64_t> runs;
+  ReturnedVector<int64_t> runs;
   PerRecord<int32_t> polygon_numbers;  // of kPolygons
-  std::vector<int32_t> point_numbers;  // coordinates a polygon
-  std::vector<double> points;
+  ReturnedVector<int32_t> point_numbers;  // coordinates a polygon
+  ReturnedVector<double> points;
 
   PerRecord<int32_t> extra_numbers;    // bytes
-  std::vector<char> extra;
+  ReturnedVector<char> extra;
 
   // Makes room for so many times what is there.
   void reserve(double times);

@@ -55,13 +55,13 @@ py::object whole(Parts& parts, const Get& get) {
     if (bytes) std::memcpy(out, values.data(), bytes);
     std::memset(out + bytes, 0, all - bytes);
     out += all;
-    std::vector<T>().swap(values);
+    ReturnedVector<T>().swap(values);
   }
   return std::move(array);
 }
 
 template <class T>
-py::object joined(Parts& parts, std::vector<T> Records::*items) {
+py::object joined(Parts& parts, ReturnedVector<T> Records::*items) {
   size_t count = 0;
   for (const Records& part : parts) count += (part.*items).size();
   auto array = empty<std::conditional_t<std::is_same_v<T, char>, uint8_t, T>>(count);
@@ -70,7 +70,7 @@ py::object joined(Parts& parts, std::vector<T> Records::*items) {
     auto& values = part.*items;
     if (!values.empty()) std::memcpy(out, values.data(), values.size() * sizeof(T));
     out += values.size() * sizeof(T);
-    std::vector<T>().swap(values);
+    ReturnedVector<T>().swap(values);
   }
   return std::move(array);
 }

@@ -23,8 +23,10 @@ from benchsuite.columns.arrow_arrays import (
     is_present,
     lists_from_numpy,
     lists_to_numpy,
+    nulls,
     to_numpy,
 )
+from benchsuite.schemas import PREDICTION_INSTANCES, RUNS, TRUTH_IMAGES, TRUTH_INSTANCES
 
 dtypes = st.sampled_from(
     [np.int64, np.int32, np.uint8, np.uint16, np.float64, np.float32, np.bool_]
@@ -175,6 +177,17 @@ def test_rows() -> None:
         {"a": 1, "b": None},
         {"a": None, "b": "x"},
     ]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 1000])
+@pytest.mark.parametrize("schema", [PREDICTION_INSTANCES, TRUTH_IMAGES, TRUTH_INSTANCES, RUNS])
+def test_nothing(schema: pa.Schema, rows: int) -> None:
+    for field in schema:
+        column = nulls(field.type, rows)
+        column.validate(full=True)
+        assert column.null_count == rows
+        assert column.equals(pa.nulls(rows, field.type))
+        assert column.slice(rows // 2).to_pylist() == [None] * (rows - rows // 2)
 
 
 def test_types_that_are_not_taken() -> None:
