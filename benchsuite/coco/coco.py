@@ -6,6 +6,7 @@ import copy
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import chain
 from os import PathLike, fspath
 from pathlib import Path
@@ -15,18 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchsuite.coco import mask
+from benchsuite.coco.file_rows import FileRows
+from benchsuite.coco.lazy_dataset import HeldDataset, LazyDataset, Results, TruthFile
 from benchsuite.coco.results import as_rle, complete, records_of_array
+from benchsuite.coco.scanned_file import NotScannedError
+from benchsuite.columns.file_bytes import FileBytes
 from benchsuite.columns.json_file import JsonFile, json_type
 from benchsuite.errors import InputError
 
 Record = dict[str, Any]
+
+_INDEX = ("anns", "imgs", "cats", "imgToAnns", "catToImgs")
 
 
 class COCO:
     """COCO annotations, read and indexed as pycocotools does; ``showAnns`` and ``download`` are not
     there.
 
-    Ids are whatever the file holds: integers of any size, or strings.
+    Ids are whatever the file holds: integers of any size, or strings. Of a file records are made
+    when one of the attributes below is first looked at; ``COCOeval`` needs none.
 
     Args:
         annotation_file: path of an annotation file; ``None``: ``dataset`` is set by hand, and
@@ -44,38 +52,79 @@ class COCO:
     """
 
     def __init__(self, annotation_file: str | PathLike[str] | None = None) -> None:
-        self.dataset: dict[str, Any] = {}
-        self.anns: dict[Any, Record] = {}
-        self.cats: dict[Any, Record] = {}
-        self.imgs: dict[Any, Record] = {}
-        self.imgToAnns: defaultdict[Any, list[Record]] = defaultdict(list)
-        self.catToImgs: defaultdict[Any, list[Any]] = defaultdict(list)
+        self._lazy: LazyDataset = HeldDataset({})
         if annotation_file is None:
             return
         print("loading annotations into memory...")
         start = time.time()
-        file = JsonFile.read(Path(fspath(annotation_file)), what="annotation file")
-        self.dataset = dict(file.object())
+        file = FileBytes(Path(fspath(annotation_file)), what="annotation file")
+        try:
+            self._lazy = TruthFile(file)
+        except NotScannedError:
+            self.dataset = dict(JsonFile.parsed(file).object())
         print(f"Done (t={time.time() - start:0.2f}s)")
-        self.createIndex()
+        if self.scanned_rows() is None:
+            self.createIndex()
+        else:
+            print("creating index...\nindex created!")
 
     def createIndex(self) -> None:
         """Makes the index of ``dataset``."""
         print("creating index...")
-        annotations: Sequence[Record] = self.dataset.get("annotations", [])
-        self.anns = _by_id(annotations, "annotations")
-        self.imgs = _by_id(self.dataset.get("images", []), "images")
-        self.cats = _by_id(self.dataset.get("categories", []), "categories")
-        self.imgToAnns, self.catToImgs = defaultdict(list), defaultdict(list)
-        categorised = "categories" in self.dataset
-        try:
-            for annotation in annotations:
-                self.imgToAnns[annotation["image_id"]].append(annotation)
-                if categorised:
-                    self.catToImgs[annotation["category_id"]].append(annotation["image_id"])
-        except KeyError as error:
-            raise _incomplete("annotations", annotations, error) from None
+        self._lazy = HeldDataset(self.dataset)
+        for name in _INDEX:
+            self.__dict__.pop(name, None)
+            getattr(self, name)
         print("index created!")
+
+    def scanned_rows(self) -> FileRows | None:
+        """The annotations as columns, as long as nobody has looked at them as records."""
+        seen = self.__dict__.keys() & {"dataset", "anns", "imgToAnns"}
+        return None if seen else self._lazy.rows
+
+    # --- records, made when they are first looked at ------------------------------------------
+
+    @cached_property
+    def dataset(self) -> dict[str, Any]:
+        return self._lazy.dataset
+
+    @cached_property
+    def anns(self) -> dict[Any, Record]:
+        return _by_id(self._lazy.annotations(), "annotations")
+
+    @cached_property
+    def imgs(self) -> dict[Any, Record]:
+        return _by_id(self._lazy.section("images"), "images")
+
+    @cached_property
+    def cats(self) -> dict[Any, Record]:
+        return _by_id(self._lazy.section("categories"), "categories")
+
+    @cached_property
+    def imgToAnns(self) -> defaultdict[Any, list[Record]]:
+        index, annotations = defaultdict(list), self._lazy.annotations()
+        for image, annotation in zip(_field(annotations, "image_id"), annotations):
+            index[image].append(annotation)
+        return index
+
+    @cached_property
+    def catToImgs(self) -> defaultdict[Any, list[Any]]:
+        index, annotations = defaultdict(list), self._lazy.annotations()
+        if self._lazy.section("categories"):
+            fields = (_field(annotations, name) for name in ("category_id", "image_id"))
+            for category, image in zip(*fields):
+                index[category].append(image)
+        return index
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> COCO:
+        copied = memo[id(self)] = object.__new__(type(self))
+        for name, value in self.__dict__.items():
+            copied.__dict__[name] = copy.deepcopy(value, memo)
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "dataset": self.dataset}
+        return {**state, "_lazy": HeldDataset(self.dataset)}
 
     def info(self) -> None:
         """Prints what the file says of itself."""
@@ -101,7 +150,7 @@ class COCO:
             found = (self.imgToAnns[image] for image in images if image in self.imgToAnns)
             annotations: Iterable[Record] = chain.from_iterable(found)
         else:
-            annotations = self.dataset["annotations"]
+            annotations = self._lazy.annotations()
         if len(categories):
             wanted = set(categories)
             annotations = (one for one in annotations if one["category_id"] in wanted)
@@ -115,7 +164,7 @@ class COCO:
     def getCatIds(self, catNms: Any = (), supNms: Any = (), catIds: Any = ()) -> list[Any]:
         """Ids of categories, in file order, by name, supercategory and id."""
         filters = (("name", catNms), ("supercategory", supNms), ("id", catIds))
-        categories: Iterable[Record] = self.dataset["categories"]
+        categories: Iterable[Record] = self._lazy.section("categories")
         for field, given in filters:
             wanted = _several(given)
             if len(wanted):
@@ -157,33 +206,30 @@ class COCO:
             InputError: it is no list of results, or one of them has an image that is not there, or
                 lacks what the first one has.
         """
-        results = COCO()
-        results.dataset["info"] = copy.deepcopy(self.dataset.get("info", {}))
-        results.dataset["images"] = list(self.dataset["images"])
+        images, categories = _sections(self)
         print("Loading and preparing results...")
         start = time.time()
-        file = None
+        path, file, records = None, None, resFile
         if isinstance(resFile, (str, PathLike)):
-            file = fspath(resFile)
-            records = JsonFile.read(Path(file), what="results file").content
+            path = Path(fspath(resFile))
+            file = FileBytes(path, what="results file")
         elif isinstance(resFile, np.ndarray):
             records = self.loadNumpyAnnotations(resFile)
-        else:
-            records = resFile
-        if not isinstance(records, list):
-            kind = json_type(records) if file else type(records).__name__
-            raise InputError(f"results are a list of detections, not a {kind}", file=file)
-        _check_images(records, set(self.getImgIds()), file)
-        complete(records, self.imgs, file)
-        if records and "caption" in records[0]:
-            captioned = {one["image_id"] for one in records}
-            images = [one for one in results.dataset["images"] if one["id"] in captioned]
-            results.dataset["images"] = images
-        elif "categories" in self.dataset:
-            results.dataset["categories"] = copy.deepcopy(self.dataset["categories"])
+        results = COCO()
+        if file is not None:
+            try:
+                results._lazy = Results(self, images, categories, file=file)
+            except NotScannedError:
+                records = JsonFile.parsed(file).content
+        if results.scanned_rows() is None:
+            _check_records(records, {image["id"] for image in images}, path)
+            complete(records, {image["id"]: image for image in images}, path)
+            if records and "caption" in records[0]:
+                captioned, categories = {record["image_id"] for record in records}, None
+                images = [image for image in images if image["id"] in captioned]
+            results._lazy = Results(self, images, categories, records=records)
         print(f"DONE (t={time.time() - start:0.2f}s)")
-        results.dataset["annotations"] = records
-        results.createIndex()
+        print("creating index...\nindex created!")
         return results
 
     def loadNumpyAnnotations(self, data: NDArray[Any]) -> list[Record]:
@@ -230,19 +276,30 @@ def _several(ids: Any) -> Any:
 
 
 def _by_id(records: Sequence[Record], name: str) -> dict[Any, Record]:
+    return dict(zip(_field(records, "id", name), records))
+
+
+def _field(records: Sequence[Record], field: str, name: str = "annotations") -> list[Any]:
     try:
-        return {record["id"]: record for record in records}
-    except KeyError as error:
-        raise _incomplete(name, records, error) from None
+        return [record[field] for record in records]
+    except KeyError:
+        place = next(place for place, record in enumerate(records) if field not in record)
+        problem = f"the field {field!r} is missing"
+        raise InputError(problem, record=f"{name}[{place}]") from None
 
 
-def _incomplete(name: str, records: Sequence[Record], error: KeyError) -> InputError:
-    (field,) = error.args
-    place = next(place for place, record in enumerate(records) if field not in record)
-    return InputError(f"the field {field!r} is missing", record=f"{name}[{place}]")
+def _sections(truth: Any) -> tuple[Sequence[Record], Sequence[Record] | None]:
+    """The images and categories of a ``COCO`` object, which may be pycocotools'."""
+    if isinstance(truth, COCO) and "dataset" not in truth.__dict__:
+        return truth._lazy.section("images"), truth._lazy.section("categories")
+    return truth.dataset["images"], truth.dataset.get("categories")
 
 
-def _check_images(records: Sequence[Record], known: set[Any], file: str | None) -> None:
+def _check_records(records: Any, known: set[Any], file: Path | None) -> None:
+    """Raises ``InputError`` unless they are a list of results of known images."""
+    if not isinstance(records, list):
+        kind = json_type(records) if file else type(records).__name__
+        raise InputError(f"results are a list of detections, not a {kind}", file=file)
     for place, record in enumerate(records):
         if not isinstance(record, dict) or "image_id" not in record:
             problem = "the field 'image_id' is missing"

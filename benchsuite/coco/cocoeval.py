@@ -17,7 +17,9 @@ from benchsuite.coco.entries import all_entries
 from benchsuite.coco.image_evaluation import Entry, by_score, image_entry
 from benchsuite.coco.matching import Matching
 from benchsuite.coco.params import Params
-from benchsuite.coco.records import Record, values
+from benchsuite.coco.records import Record
+from benchsuite.coco.rows import RecordRows, Rows
+from benchsuite.coco.sides import evaluated_records, scanned_rows
 from benchsuite.coco.similarity import keypoint_similarity, shape_overlaps
 from benchsuite.coco.summary import summarize
 from benchsuite.errors import UsageError
@@ -57,9 +59,10 @@ class COCOeval:
         self.eval: dict[str, Any] = {}
         self.stats: Any = []
         self._paramsEval: Any = {}
+        self._sources: tuple[Any, ...] = ()
         self._matching: Matching | None = None
         self._matches: list[tuple[int, Matches]] = []
-        self._evaluated: tuple[list[Record], list[Record]] = ([], [])
+        self._evaluated = [], []
         self.evalImgs = defaultdict(list)
         self.ious = {}
         if cocoGt is not None:
@@ -88,24 +91,30 @@ class COCOeval:
         if not params.maxDets:
             raise UsageError("params.maxDets is empty: no detections count")
         self._paramsEval = copy.deepcopy(params)
-        self._prepare()
-        if self._replaces_steps() or self._frees_truths():
+        self._forget(self.cocoGt, self.cocoDt)
+        if self._replaces_steps():
+            self._prepare()
             self._evaluate_by_steps()
         else:
-            self._matching = Matching.of(*self._evaluated, self._paramsEval)
-            self._matches = self._matching.matches()
-            self.__dict__.pop("evalImgs", None)
-            self.__dict__.pop("ious", None)
+            self._evaluate_at_once()
         print(f"DONE (t={time.time() - start:0.2f}s).")
 
     def _replaces_steps(self) -> bool:
         """Whether a subclass has methods of its own that an image is evaluated by."""
         return any(getattr(type(self), name) is not getattr(COCOeval, name) for name in _STEPS)
 
-    def _frees_truths(self) -> bool:
-        """Whether a detection leaves the truth that it matches free for others, as pycocotools has
-        it where the detection's id is not above 0."""
-        return any(not identity > 0 for identity in values(self._evaluated[1], "id"))
+    def _evaluate_at_once(self) -> None:
+        sides: list[Rows] = []
+        for which, coco in enumerate(self._sources):
+            scanned = scanned_rows(coco, self._paramsEval, truths=which == 0)
+            sides.append(RecordRows(self._evaluated[which]) if scanned is None else scanned)
+        truths, detections = sides
+        if any(not identity > 0 for identity in detections.values("id")):
+            # pycocotools leaves a truth free where what it is matched by has no id above 0.
+            self._evaluate_by_steps()
+        else:
+            self._matching = Matching.of(truths, detections, self._paramsEval)
+            self._matches = self._matching.matches()
 
     def _evaluate_by_steps(self) -> None:
         """Image by image, through the methods that a subclass may replace."""
@@ -126,34 +135,28 @@ class COCOeval:
 
     def _prepare(self) -> None:
         """Sets ``_gts`` and ``_dts``: (image id, category id) to records, in file order."""
-        self._take_records()
+        self._forget(self.cocoGt, self.cocoDt)
+        self._evaluated = self._records(self.params)
         self.evalImgs, self.eval = defaultdict(list), {}
 
-    def _take_records(self) -> None:
-        """Truths and detections of the images, with what the evaluation needs set in place."""
-        params = self.params
-        if self.cocoGt is None or self.cocoDt is None:
+    def _forget(self, *sources: Any) -> None:
+        """Forget what was made of an evaluation; that of ``sources`` comes next."""
+        if any(source is None for source in sources):
             raise UsageError("COCOeval needs cocoGt and cocoDt before it evaluates")
-        sides: list[list[Record]] = []
-        for coco in (self.cocoGt, self.cocoDt):
-            records = []
-            if len(params.imgIds):
-                records = coco.loadAnns(coco.getAnnIds(imgIds=params.imgIds))
-            if params.useCats:
-                wanted = set(params.catIds)
-                categories = values(records, "category_id")
-                records = [one for one, category in zip(records, categories) if category in wanted]
-            if params.iouType == "segm":
-                for record in records:
-                    record["segmentation"] = coco.annToRLE(record)
-            sides.append(records)
-        truths, detections = sides
-        for truth in truths:
-            crowd = truth.setdefault("iscrowd", 0)
-            truth["ignore"] = (params.iouType == "keypoints" and not _visible(truth)) or crowd
-        self._evaluated = truths, detections
-        for name in ("_gts", "_dts"):
+        self._sources, self._matching = sources, None
+        for name in ("_evaluated", "_gts", "_dts", "evalImgs", "ious"):
             self.__dict__.pop(name, None)
+
+    def _records(self, params: Params) -> tuple[list[Record], list[Record]]:
+        truths, detections = self._sources
+        return (
+            evaluated_records(truths, params, truths=True),
+            evaluated_records(detections, params, truths=False),
+        )
+
+    @cached_property
+    def _evaluated(self) -> tuple[list[Record], list[Record]]:
+        return self._records(self._paramsEval)
 
     @cached_property
     def _gts(self) -> defaultdict[Any, list[Record]]:
@@ -296,10 +299,3 @@ def _grouped(records: Iterable[Record]) -> defaultdict[Any, list[Record]]:
     for record in records:
         groups[record["image_id"], record["category_id"]].append(record)
     return groups
-
-
-def _visible(truth: Record) -> int:
-    """The number of visible keypoints."""
-    if "num_keypoints" in truth:
-        return int(truth["num_keypoints"])
-    return int(np.count_nonzero(np.array(truth.get("keypoints", [])[2::3]) > 0))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchsuite.coco.image_evaluation import Entry
 from benchsuite.coco.matching import Matching
-from benchsuite.coco.records import Record, numbers
+from benchsuite.coco.rows import Rows
 from benchsuite_kernels.columns.match_arrays import Matches
 
 
@@ -60,14 +60,14 @@ def all_entries(matching: Matching) -> list[Entry | None]:
     truth_groups = truths.groups(params)
     groups = np.union1d(detections.groups(params), truth_groups)
     of_detections = _bounds(detection_groups, groups)
-    found = [detections.records[row] for row in taken.order.tolist()]
-    detection_ids, scores = ([one[field] for one in found] for field in ("id", "score"))
+    found = detections.rows.take(taken.order)
+    detection_ids, scores = (found.values(field) for field in ("id", "score"))
     for area in range(areas):
         # The ignored come last in each group.
         order = np.lexsort((taken.truth_ignored[area], truth_groups))
         of_truths = _bounds(truth_groups[order], groups)
-        wanted = [truths.records[row] for row in order.tolist()]
-        truth_ids = [truth["id"] for truth in wanted]
+        wanted = truths.rows.take(order)
+        truth_ids = wanted.values("id")
         detection_matches, truth_matches = _matched_ids(found, wanted, order, taken.takes[area])
         truth_ignored = taken.truth_ignored[area, order].astype(np.int64)
         for group, (d, e), (g, h) in zip(groups.tolist(), of_detections, of_truths):
@@ -99,8 +99,8 @@ def _bounds(ascending: NDArray[np.int64], groups: NDArray[np.int64]) -> list[tup
 
 
 def _matched_ids(
-    detections: Sequence[Record],
-    truths: Sequence[Record],
+    detections: Rows,
+    truths: Rows,
     order: NDArray[np.int64],
     takes: NDArray[np.int32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -114,7 +114,7 @@ def _matched_ids(
     place_of[order] = np.arange(len(order))
     place_of[-1] = len(order)
     places = place_of[takes]
-    detection_ids, truth_ids = numbers(detections, "id"), numbers(truths, "id")
+    detection_ids, truth_ids = detections.numbers("id"), truths.numbers("id")
     by_detection = np.append(truth_ids, 0)[places]
     by_truth = np.zeros((len(takes), len(order)))
     # By detection, so that of several that take a crowd the last stays.

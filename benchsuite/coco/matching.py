@@ -1,24 +1,14 @@
-"""All images and categories matched at once, from annotation records."""
+"""All images and categories matched at once, from rows of truths and detections."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchsuite.coco.params import Params
-from benchsuite.coco.records import (
-    Record,
-    check_masks,
-    masks,
-    number_lists,
-    numbers,
-    values,
-)
+from benchsuite.coco.rows import Rows
 from benchsuite_kernels.columns.detection_match import (
     BoxOverlaps,
     Detections,
@@ -38,44 +28,39 @@ MOST_THRESHOLDS = 64
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """The records of one side that are evaluated.
+    """What is evaluated of one side.
 
     Attributes:
-        records: in file order within an image and category.
+        rows: in file order within an image and category.
         images, categories: (N,) int64, places among those that are evaluated.
     """
 
-    records: Sequence[Record]
+    rows: Rows
     images: NDArray[np.int64]
     categories: NDArray[np.int64]
 
     @classmethod
-    def of(cls, records: Sequence[Record], params: Params) -> Side:
-        """The records of the images and categories of ``params``."""
+    def of(cls, rows: Rows, params: Params) -> Side:
+        """The rows of the images and categories of ``params``."""
         if not params.useCats:
-            of_category = defaultdict(list)
-            for record, category in zip(records, values(records, "category_id")):
-                of_category[category].append(record)
-            records = [record for one in params.catIds for record in of_category[one]]
-        images = _places(records, "image_id", params.imgIds)
+            # Category by category, in the order given, and again where one is given again.
+            ids = list(dict.fromkeys(params.catIds))
+            categories = rows.places("category_id", ids)
+            of_each = [np.flatnonzero(categories == ids.index(one)) for one in params.catIds]
+            rows = rows.take(np.concatenate([np.zeros(0, np.int64), *of_each]))
+        images = rows.places("image_id", params.imgIds)
         if params.useCats:
-            categories = _places(records, "category_id", params.catIds)
+            categories = rows.places("category_id", params.catIds)
         else:
             categories = np.zeros_like(images)
         known = (images >= 0) & (categories >= 0)
         if not known.all():
-            records = [records[place] for place in np.flatnonzero(known).tolist()]
-        return cls(records, images[known], categories[known])
+            rows = rows.take(np.flatnonzero(known))
+        return cls(rows, images[known], categories[known])
 
     def groups(self, params: Params) -> NDArray[np.int64]:
         """(N,) int64, a number for each category and image, ascending in that order."""
         return self.categories * len(params.imgIds) + self.images
-
-
-def _places(records: Sequence[Record], field: str, ids: Sequence[Any]) -> NDArray[np.int64]:
-    place_of: Mapping[Any, int] = {identity: place for place, identity in enumerate(ids)}
-    found = [place_of.get(identity, -1) for identity in values(records, field)]
-    return np.array(found, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +69,7 @@ class Matching:
 
     Attributes:
         params: copies of those.
-        detections, truths: the records.
+        detections, truths: what they are.
         sides: the same as the kernel takes them; groups ascend by category, then image.
         overlaps: how they overlap.
     """
@@ -96,32 +81,32 @@ class Matching:
     overlaps: Overlaps
 
     @classmethod
-    def of(cls, truths: Sequence[Record], detections: Sequence[Record], params: Params) -> Matching:
-        """Records as arrays.
-
-        Args:
-            truths: with ``ignore`` set; of ``segm``, with RLE as ``segmentation``, as detections.
+    def of(cls, truths: Rows, detections: Rows, params: Params) -> Matching:
+        """Both sides as arrays.
 
         Raises:
             InputError: a record lacks what is evaluated, or has something else in its place.
         """
         found, wanted = Side.of(detections, params), Side.of(truths, params)
-        areas = numbers(found.records, "area")
         groups = wanted.groups(params)
         if params.iouType == "keypoints" and not params.useCats:
             # pycocotools looks for keypoints in a category that there is not, and matches none.
             groups = ~groups
         sides = (
-            Detections(found.groups(params), numbers(found.records, "score"), areas),
+            Detections(
+                groups=found.groups(params),
+                scores=found.rows.numbers("score"),
+                areas=found.rows.numbers("area"),
+            ),
             Truths(
                 groups=groups,
-                areas=numbers(wanted.records, "area"),
-                ignored=np.array([bool(truth["ignore"]) for truth in wanted.records], np.bool_),
-                crowd=_crowd(wanted.records),
-                loses_match=np.array([truth["id"] == 0 for truth in wanted.records], np.bool_),
+                areas=wanted.rows.numbers("area"),
+                ignored=wanted.rows.ignored(),
+                crowd=wanted.rows.crowd(),
+                loses_match=np.array([one == 0 for one in wanted.rows.values("id")], np.bool_),
             ),
         )
-        overlaps = _overlaps(found.records, wanted.records, sides, params)
+        overlaps = _overlaps(found.rows, wanted.rows, sides, params)
         return cls(params, found, wanted, sides, overlaps)
 
     def matches(self, *, which: bool = False) -> list[tuple[int, Matches]]:
@@ -149,8 +134,8 @@ class Matching:
                 )
             except ValueError:
                 if self.params.iouType == "segm":
-                    check_masks(self.truths.records)
-                    check_masks(self.detections.records)
+                    self.truths.rows.check_masks()
+                    self.detections.rows.check_masks()
                 raise
             chunks.append((len(chunk), matches))
         return chunks
@@ -158,7 +143,7 @@ class Matching:
     def rows(self, matches: Matches) -> MatchRows:
         """Matches as a table."""
         found, wanted, counted = self.detections, self.truths, matches.order
-        sizes = [len(counted), len(wanted.records)]
+        sizes = [len(counted), len(wanted.rows)]
         scores = self.sides[0].scores[counted]
         return MatchRows(
             images=np.concatenate([found.images[counted], wanted.images]),
@@ -171,32 +156,18 @@ class Matching:
         )
 
 
-def _crowd(truths: Sequence[Record]) -> NDArray[np.bool_]:
-    return np.array([bool(int(flag)) for flag in values(truths, "iscrowd")], np.bool_)
-
-
 def _overlaps(
-    detections: Sequence[Record],
-    truths: Sequence[Record],
-    sides: tuple[Detections, Truths],
-    params: Params,
+    detections: Rows, truths: Rows, sides: tuple[Detections, Truths], params: Params
 ) -> Overlaps:
     if params.iouType == "bbox":
-        return BoxOverlaps(number_lists(detections, "bbox", 4), number_lists(truths, "bbox", 4))
+        return BoxOverlaps(detections.number_lists("bbox", 4), truths.number_lists("bbox", 4))
     if params.iouType == "segm":
-        return MaskOverlaps(masks(detections), masks(truths))
+        return MaskOverlaps(detections.masks(), truths.masks())
     count = 3 * len(params.kpt_oks_sigmas)
     return KeypointOverlaps(
-        detections=number_lists(detections, "keypoints", count),
-        truths=number_lists(_with_keypoints(truths, count), "keypoints", count),
-        boxes=number_lists(truths, "bbox", 4),
+        detections=detections.number_lists("keypoints", count),
+        truths=truths.keypoints(count),
+        boxes=truths.number_lists("bbox", 4),
         areas=sides[1].areas,
         sigmas=np.array(params.kpt_oks_sigmas, np.float64),
     )
-
-
-def _with_keypoints(truths: Sequence[Record], count: int) -> Sequence[Record]:
-    """Truths without keypoints as if none of them were visible."""
-    if all(truth.get("keypoints") for truth in truths):
-        return truths
-    return [{**truth, "keypoints": truth.get("keypoints") or [0] * count} for truth in truths]

@@ -37,7 +37,7 @@ def records_of_array(rows: NDArray[Any]) -> Records:
 
 
 def complete(
-    records: Records, images: Mapping[Any, Mapping[str, Any]], file: str | None = None
+    records: Records, images: Mapping[Any, Mapping[str, Any]], file: object | None = None
 ) -> None:
     """Gives each detection ``id``, ``area`` and what else is missing, in place.
 
@@ -76,7 +76,7 @@ def complete(
             raise _error(f"is malformed: {error}", place, file) from None
 
 
-def _error(problem: str, place: int, file: str | None) -> InputError:
+def _error(problem: str, place: int, file: object | None) -> InputError:
     return InputError(problem, file=file, record=f"detections[{place}]")
 
 

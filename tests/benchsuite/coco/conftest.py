@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -35,14 +37,21 @@ def evaluate(
     detections: Any,
     task: str,
     params: Mapping[str, Any],
+    folder: Path | None = None,
 ) -> Evaluated:
+    """Evaluates records, or (where a folder is given) files of them."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
-        annotations = coco.COCO()
-        annotations.dataset = copy.deepcopy(dict(truth))
-        annotations.createIndex()
-        if len(detections):
-            results = annotations.loadRes(copy.deepcopy(detections))
+        if folder is None:
+            annotations = coco.COCO()
+            annotations.dataset = copy.deepcopy(dict(truth))
+            annotations.createIndex()
+            found = copy.deepcopy(detections)
+        else:
+            annotations = coco.COCO(written(truth, folder / "truth.json"))
+            found = written(detections, folder / "detections.json")
+        if len(detections) or coco is benchsuite.coco.coco:
+            results = annotations.loadRes(found)
         else:  # of which pycocotools makes no results
             results = coco.COCO()
             results.dataset = {"annotations": []}
@@ -54,6 +63,11 @@ def evaluate(
         if task == "keypoints" or len(evaluation.params.maxDets) >= 3:
             evaluation.summarize()
     return Evaluated(evaluation, re.sub(r"t=[0-9.]+s", "t=", out.getvalue()))
+
+
+def written(content: Any, path: Path) -> str:
+    path.write_text(json.dumps(content, default=lambda value: value.decode()))
+    return str(path)
 
 
 def assert_same_arrays(ours: Any, theirs: Any, name: str) -> None:
@@ -77,9 +91,28 @@ def assert_same_entries(ours: Any, theirs: Any) -> None:
             assert_same_arrays(mine[name], value, name)
 
 
+def assert_same(ours: Any, theirs: Any) -> None:
+    """Equal evaluations: curves, summary, entries, overlaps."""
+    for name in ("precision", "recall", "scores"):
+        assert_same_arrays(ours.eval[name], theirs.eval[name], name)
+    assert ours.eval["counts"] == theirs.eval["counts"]
+    assert_same_arrays(ours.stats, theirs.stats, "stats")
+    assert_same_entries(ours.evalImgs, theirs.evalImgs)
+    assert ours.ious.keys() == theirs.ious.keys()
+    for key, overlaps in theirs.ious.items():
+        assert_same_arrays(ours.ious[key], overlaps, "ious")
+    # The entries alone lead to the same curves as the matches did.
+    with contextlib.redirect_stdout(io.StringIO()):
+        ours.accumulate()
+    for name in ("precision", "recall", "scores"):
+        assert_same_arrays(ours.eval[name], theirs.eval[name], name)
+
+
 @pytest.fixture(scope="session")
-def same_as_pycocotools() -> Callable[..., None]:
-    """Asserts that both sides make, print and leave the same of some records."""
+def same_as_pycocotools(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., None]:
+    """Asserts that both sides make, print and leave the same of some records, and ours of their
+    files too."""
+    folder = tmp_path_factory.mktemp("coco")
 
     def check(
         truth: Mapping[str, Any], detections: Any, task: str, params: Mapping[str, Any]
@@ -87,20 +120,10 @@ def same_as_pycocotools() -> Callable[..., None]:
         arguments = (truth, detections, task, params)
         theirs = evaluate(pycocotools.coco, pycocotools.cocoeval, *arguments)
         ours = evaluate(benchsuite.coco.coco, benchsuite.coco.cocoeval, *arguments)
-        assert ours.printed == theirs.printed
-        mine, other = ours.evaluation, theirs.evaluation
-        for name in ("precision", "recall", "scores"):
-            assert_same_arrays(mine.eval[name], other.eval[name], name)
-        assert mine.eval["counts"] == other.eval["counts"]
-        assert_same_arrays(mine.stats, other.stats, "stats")
-        assert_same_entries(mine.evalImgs, other.evalImgs)
-        assert mine.ious.keys() == other.ious.keys()
-        for key, overlaps in other.ious.items():
-            assert_same_arrays(mine.ious[key], overlaps, "ious")
-        # The entries alone lead to the same curves as the matches did.
-        with contextlib.redirect_stdout(io.StringIO()):
-            mine.accumulate()
-        for name in ("precision", "recall", "scores"):
-            assert_same_arrays(mine.eval[name], other.eval[name], name)
+        if len(detections):
+            assert ours.printed == theirs.printed
+        assert_same(ours.evaluation, theirs.evaluation)
+        of_files = evaluate(benchsuite.coco.coco, benchsuite.coco.cocoeval, *arguments, folder)
+        assert_same(of_files.evaluation, theirs.evaluation)
 
     return check

@@ -21,7 +21,7 @@ from benchsuite.errors import InputError, UsageError
 
 Check = Callable[..., None]
 quick = settings(
-    max_examples=80,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
