@@ -158,7 +158,7 @@ def test_by_federated_rules(files: tuple[str, str], capsys: pytest.CaptureFixtur
     ("arguments", "code", "message"),
     [
         ((), 2, "give either a run's id, or --dataset and --predictions"),
-        (("--predictions", "found.json"), 2, "--dataset and --predictions say what"),
+        (("--predictions", "found.json"), 2, "what the truth is"),
         (("nothing", "--results", "no_store"), 4, "there is no store no_store"),
         (("--task", "keypoints"), 2, "only boxes and masks are analysed"),
         (("--iou", "0.33"), 2, "nothing was matched in all areas at an IoU of 0.33"),

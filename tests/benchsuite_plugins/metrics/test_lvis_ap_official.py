@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchsuite.columns.coco_results import read_results_file
+from benchsuite.columns.sources import read_counted_predictions
 from benchsuite.protocols import Predictions, Truth
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
 from benchsuite_plugins.metrics import lvis_ap, lvis_official
@@ -38,7 +38,9 @@ def columns(folder: Path, truth: Case, results: list[Case], task: str) -> tuple[
 
 def read(truth_file: Path, results_file: Path, task: str) -> tuple[Truth, Predictions]:
     dataset = CocoFormatDataset(truth_file, None)
-    read = read_results_file(results_file, dataset.images(), dataset.categories, task, lenient=True)
+    read = read_counted_predictions(
+        results_file, dataset.images(), dataset.categories, task, lenient=True
+    )
     return dataset.truth(task), read.predictions
 
 
