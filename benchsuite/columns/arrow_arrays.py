@@ -202,7 +202,7 @@ def from_rows(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
 
 
 def nulls(of: pa.DataType, rows: int) -> pa.Array[Any]:
-    """A column of nothing, without memory of its own until it is read: its buffers are all zeros."""
+    """A column of nothing. It takes no memory until it is read: all its buffers are zeros."""
     return _nulls(of, rows, pa.py_buffer(np.zeros(_widest(of, max(rows, 1)) + 8, np.uint8)))
 
 
