@@ -57,12 +57,16 @@ def per_class(curves: PrecisionRecall) -> pa.Table:
 def pr_curves(curves: PrecisionRecall) -> pa.Table:
     """``schemas.PR_CURVES`` at ``CURVE_IOUS``, of the categories that have truths to find.
 
-    They are those of all areas and the largest number of detections.
+    They are those of all areas and the largest number of detections. Of a protocol without such an
+    area range or such thresholds, they are those of its first range and lowest threshold.
     """
     protocol = curves.header.protocol
-    a, m = protocol.areas.index("all"), len(protocol.max_detections) - 1
+    a = protocol.areas.index("all") if "all" in protocol.areas else 0
+    m = len(protocol.max_detections) - 1
     ious = np.array(protocol.iou_thresholds)
     thresholds = np.flatnonzero(np.isin(ious, CURVE_IOUS))
+    if not len(thresholds):
+        thresholds = np.array([ious.argmin()])
     # By category, then threshold.
     k, t = np.nonzero(curves.recall[thresholds, :, a, m].T > -1)
     t = thresholds[t]
@@ -70,7 +74,7 @@ def pr_curves(curves: PrecisionRecall) -> pa.Table:
     columns = [
         from_numpy(np.array(curves.header.category_ids, np.int64)[k]),
         from_numpy(ious[t]),
-        _names(["all"], len(k)),
+        _names([protocol.areas[a]], len(k)),
         from_numpy(np.full(len(k), protocol.max_detections[m], np.int32)),
         lists_from_numpy(np.tile(protocol.recalls, len(k)), points),
         lists_from_numpy(curves.precision[t, :, k, a, m].reshape(-1), points),

@@ -121,6 +121,15 @@ def test_values_that_can_still_be_told(matches: pa.Table) -> None:
     ] == ["AR10", "ARs", "ARm", "ARl"]
 
 
+def test_curves_of_a_part_without_the_usual_ones(matches: pa.Table) -> None:
+    lowest = PROTOCOL.iou_thresholds[1]
+    part = select(matches, areas=["small", "large"], iou_thresholds=PROTOCOL.iou_thresholds[1:3])
+    scores = coco_ap.bbox().accumulate(part)
+    curves = scores.curves.to_pylist()
+    assert {(curve["area"], curve["iou"]) for curve in curves} == {("small", lowest)}
+    assert list(scores.metrics) == ["APs", "APl", "ARs", "ARl"]
+
+
 @pytest.mark.parametrize(
     ("part", "message"),
     [
