@@ -49,7 +49,8 @@ def from_polygons(polygons: Sequence[NDArray[np.float64]], size: tuple[int, int]
     inside = np.cumsum(step) > 0
     changed = places[np.diff(inside, prepend=False)]
     end = [] if len(changed) and changed[-1] == pixels else [pixels]
-    return compress(np.diff(np.concatenate([[0], changed, end]).astype(np.int64)))
+    bounds: _Ints = np.concatenate([[0], changed, end]).astype(np.int64)
+    return compress(bounds[1:] - bounds[:-1])
 
 
 def _check(place: int, polygon: NDArray[np.float64]) -> None:
@@ -65,12 +66,13 @@ def _check(place: int, polygon: NDArray[np.float64]) -> None:
 def _changes(polygon: NDArray[np.float64], height: int, width: int) -> _Ints:
     """Where the mask of one polygon changes, ascending; two at one place are none."""
     fine = np.trunc(FINE * polygon.reshape(-1, 2) + 0.5).astype(np.int64)
+    edges = np.concatenate([fine, np.roll(fine, -1, axis=0)], axis=1)
     found = [
-        _crossings(*start, *stop, height, width)
-        for start, stop in zip(fine.tolist(), np.roll(fine, -1, axis=0).tolist())
+        _crossings(x, y, x_end, y_end, height, width) for x, y, x_end, y_end in edges.tolist()
     ]
     places, times = np.unique(np.concatenate(found), return_counts=True)
-    return places[times % 2 == 1]
+    odd: _Ints = places[times % 2 == 1]
+    return odd
 
 
 def _crossings(x: int, y: int, x_end: int, y_end: int, height: int, width: int) -> _Ints:
