@@ -18,6 +18,8 @@ The version is ``(major, minor)``.
 
 History
 -------
+* (1, 3): random choices about an image of a batch have a seed of their own (``Target.seed``), and a
+  transform is given what ``benchsuite.training.samples`` makes of an image and its target.
 * (1, 2): a metric may take options, name its official scorer and evaluate many weightings at once
   (``MetricSpec.options``, ``MetricSpec.official``, ``ResampledMetric``); categories may have a
   frequency; rotated boxes, difficult objects, image attributes, federated annotation and maps given
@@ -28,7 +30,7 @@ History
 
 from __future__ import annotations
 
-CONTRACT_VERSION: tuple[int, int] = (1, 2)
+CONTRACT_VERSION: tuple[int, int] = (1, 3)
 
 
 def accepts(wanted: tuple[int, int]) -> bool:

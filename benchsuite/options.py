@@ -8,35 +8,37 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args, get_type_hints
 
 from benchsuite.errors import UsageError, unknown_name
 
 TABLES = ("model", "dataset", "metric")
-"""What the first part of a dotted key may be."""
+"""What the first part of a dotted key may be, where nothing else is said."""
 
 
-def parse_overrides(items: Iterable[str]) -> dict[str, dict[str, Any]]:
+def parse_overrides(
+    items: Iterable[str], tables: Sequence[str] = TABLES
+) -> dict[str, dict[str, Any]]:
     """``["model.input.min_size_test=320"]`` to ``{"model": {"input": {"min_size_test": 320}}}``.
 
     A value is read as JSON where it is JSON (``true``, ``0.5``, ``[1, 2]``), else as text.
     """
-    tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+    values: dict[str, dict[str, Any]] = {table: {} for table in tables}
     for item in items:
         key, equals, text = item.partition("=")
         parts = key.strip().split(".")
         if not equals or not all(parts):
             raise UsageError(f"{item!r} is not of the form table.key=value (model.seed_images=3)")
-        if parts[0] not in TABLES or len(parts) < 2:
-            near = " or ".join(f"{table}.{key}" for table in TABLES)
+        if parts[0] not in values or len(parts) < 2:
+            near = " or ".join(f"{table}.{key}" for table in tables)
             raise UsageError(f"{key!r} does not say whose option it is; write {near}")
         try:
             value = json.loads(text)
         except json.JSONDecodeError:
             value = text
-        _insert(tables[parts[0]], parts[1:], value, item)
-    return tables
+        _insert(values[parts[0]], parts[1:], value, item)
+    return values
 
 
 def _insert(table: dict[str, Any], parts: list[str], value: Any, item: str) -> None:

@@ -43,6 +43,9 @@ class Target:
             map 255, which becomes -1).
         proposals: (P, 4) float32, xyxy, best first: regions that a model shall look at which does
             not find them itself. They are no truth, but move with the image as the boxes do.
+        seed: what random choices about this image are drawn from, such as which of its anchors
+            count, so that they do not hang on the other images of the batch; ``None``: torch's
+            global generator.
     """
 
     boxes: Any = ()
@@ -51,6 +54,7 @@ class Target:
     keypoints: Any = None
     semantic: Any = None
     proposals: Any = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         boxes = array_field("Target", "boxes", self.boxes, np.float32, (-1, 4))
