@@ -67,9 +67,7 @@ def _changes(polygon: NDArray[np.float64], height: int, width: int) -> _Ints:
     """Where the mask of one polygon changes, ascending; two at one place are none."""
     fine = np.trunc(FINE * polygon.reshape(-1, 2) + 0.5).astype(np.int64)
     edges = np.concatenate([fine, np.roll(fine, -1, axis=0)], axis=1)
-    found = [
-        _crossings(x, y, x_end, y_end, height, width) for x, y, x_end, y_end in edges.tolist()
-    ]
+    found = [_crossings(x, y, x_end, y_end, height, width) for x, y, x_end, y_end in edges.tolist()]
     places, times = np.unique(np.concatenate(found), return_counts=True)
     odd: _Ints = places[times % 2 == 1]
     return odd
