@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,8 @@ class AnalysisDrawn:
         class_errors: category, the count of each type and what its own average precision would gain
             (``None``: it has no truths).
         curves: ``schemas.PR_CURVES``.
+        thresholds: category and ``score``, ``f1``, ``precision`` and ``recall`` where its F1 is
+            best; last, with no name, those of one threshold for all.
     """
 
     name: str
@@ -79,6 +81,7 @@ class AnalysisDrawn:
     pairs: Sequence[tuple[str, str, float, float]]
     class_errors: Sequence[tuple[str, Sequence[tuple[float, float | None]]]]
     curves: pa.Table | None
+    thresholds: Sequence[tuple[str | None, Mapping[str, float | None]]]
 
 
 @dataclass(frozen=True, slots=True)

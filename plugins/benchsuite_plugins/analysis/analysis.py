@@ -1,4 +1,4 @@
-"""The analysis: error types, confusion matrix and curves of one match table."""
+"""The analysis: error types, confusion matrix, curves and best thresholds of one match table."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from benchsuite.protocols import Scores
 from benchsuite_plugins.analysis.sources import AnalysisRequest, Sides
 from benchsuite_plugins.metrics.confusion_matrix import ConfusionMatrix, confusion_matrix
 from benchsuite_plugins.metrics.error_types import ErrorTypes, error_types
+from benchsuite_plugins.metrics.f1_thresholds import f1_thresholds
 from benchsuite_plugins.metrics.match_table import MatchHeader
 from benchsuite_plugins.metrics.overlap_table import overlap_table
 
@@ -33,6 +34,7 @@ class Analysis:
         scores: the metric's own.
         errors, confusion: see there.
         overlaps: the overlap table.
+        thresholds: ``F1_THRESHOLDS``: the score at which each category's F1 is best.
     """
 
     sides: Sides
@@ -42,6 +44,7 @@ class Analysis:
     errors: ErrorTypes
     confusion: ConfusionMatrix
     overlaps: pa.Table
+    thresholds: pa.Table
 
     @property
     def category_names(self) -> list[str]:
@@ -65,7 +68,22 @@ class Analysis:
             "errors_per_class": self.errors.per_class,
             "confusion": self.confusion.cells(),
             "overlaps": self.overlaps,
+            "f1_thresholds": self.thresholds,
         }
+
+    def best_thresholds(self) -> list[tuple[str | None, dict[str, float | None]]]:
+        """Category and ``score``, ``f1``, ``precision`` and ``recall`` where its F1 is best, for
+        those that have truths; last, with no name, one threshold for all."""
+        names = {category.id: category.name for category in self.sides.categories}
+        kept = ("score", "f1", "precision", "recall")
+        return [
+            (
+                None if row["category_id"] is None else names[row["category_id"]],
+                {name: row[name] for name in kept},
+            )
+            for row in self.thresholds.to_pylist()
+            if row["category_id"] is None or row["f1"] is not None
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``--json`` puts on standard output; numbers as ``eval`` gives them."""
@@ -86,6 +104,12 @@ class Analysis:
             "errors": {
                 name: {"count": found.counts.get(name), "delta_ap": gain}
                 for name, gain in found.delta_ap.items()
+            },
+            "f1": {
+                "together": self.best_thresholds()[-1][1],
+                "per_class": [
+                    {"category": name, **best} for name, best in self.best_thresholds()[:-1]
+                ],
             },
             "confusion": {
                 "right": float(counts[:-1, :-1].diagonal().sum()),
@@ -131,6 +155,7 @@ def analyze(
         errors=error_types(matches, overlaps, iou=request.iou, background=request.background),
         confusion=confusion_matrix(matches, overlaps, iou=request.iou, score=request.score),
         overlaps=overlaps,
+        thresholds=f1_thresholds(matches, iou=request.iou),
     )
 
 

@@ -64,4 +64,5 @@ def _drawn(analysis: Analysis) -> AnalysisDrawn:
         pairs=analysis.pairs(),
         class_errors=[rows[place] for place in order if any(count for count, _ in rows[place][1])],
         curves=analysis.scores.curves,
+        thresholds=analysis.best_thresholds(),
     )

@@ -150,6 +150,12 @@ def _show(analysis: Analysis, written: dict[str, Any]) -> None:
         f"{confusion['confused']:,.10g} confused, {confusion['missed']:,.10g} missed, "
         f"{confusion['background']:,.10g} where nothing is"
     )
+    best = told["f1"]["together"]
+    if best["score"] is not None:
+        console.print(
+            f"F1 is best, {_points(best['f1'])}, at a score of {best['score']:.3f}: "
+            f"precision {_points(best['precision'])}, recall {_points(best['recall'])}"
+        )
     if confusion["pairs"]:
         pairs = Table(box=None, pad_edge=False)
         pairs.add_column("there was")

@@ -62,6 +62,11 @@ def analysis(names: tuple[str, ...] = ("cat", "dog"), **fields: Any) -> Analysis
         pairs=[(names[0], names[1], 3.0, 0.3)],
         class_errors=[(names[0], [(12.0, 0.25), (0.0, None)])],
         curves=curves,
+        thresholds=[
+            (names[0], {"score": 0.4321, "f1": 0.75, "precision": 0.8, "recall": 0.7059}),
+            (names[1], {"score": None, "f1": 0.0, "precision": None, "recall": 0.0}),
+            (None, {"score": 0.5, "f1": 0.7, "precision": 0.9, "recall": 0.573}),
+        ],
     )
     return replace(drawn, **fields)
 
@@ -79,6 +84,7 @@ def test_numbers_are_written_as_the_field_does() -> None:
     assert "FalsePos all – +25.0" in told
     assert "cat dog 3 30.0 %" in told
     assert "cat 12 (+25.0) 0" in told
+    assert "all, at one score 0.500 70.0 90.0 57.3 dog – 0.0 – 0.0 cat 0.432 75.0" in told
 
 
 def test_what_a_cell_tells() -> None:

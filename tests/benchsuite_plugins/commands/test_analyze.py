@@ -84,6 +84,21 @@ def test_of_files(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) ->
     }
 
 
+def test_where_f1_is_best(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """At 0.9 the cat is found, the dog is not, and nothing is wrong: F1 is 2 / (2 + 0 + 1)."""
+    found = analyzed(capsys, "--dataset", files[0], "--predictions", files[1])["f1"]
+    assert found["together"] == {
+        "score": 0.9,
+        "f1": pytest.approx(2 / 3),
+        "precision": 1,
+        "recall": 0.5,
+    }
+    assert found["per_class"] == [
+        {"category": "cat", "score": 0.9, "f1": 1, "precision": 1, "recall": 1},
+        {"category": "dog", "score": None, "f1": 0, "precision": None, "recall": 0},
+    ]
+
+
 def test_thresholds(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     told = analyzed(
         capsys, "--dataset", files[0], "--predictions", files[1], "--score", "0.85", "--iou", "0.75"
@@ -97,6 +112,7 @@ def test_what_is_on_the_screen(files: tuple[str, str], capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     assert "AP 50.00 at an IoU of 0.5" in shown
     assert "scored 0.3 or more: 1 right, 1 confused, 0 missed, 1 where nothing is" in shown
+    assert "F1 is best, 66.67, at a score of 0.900: precision 100.00, recall 50.00" in shown
     (dog,) = [line for line in shown.splitlines() if line.startswith("dog")]
     assert dog.split() == ["dog", "cat", "1", "100.0", "%"]
 
@@ -109,7 +125,8 @@ def test_page_and_tables(files: tuple[str, str], capsys: pytest.CaptureFixture[s
     )
     assert "dog taken for cat" in Path(told["page"]).read_text(encoding="utf-8")
     tables = {Path(path).stem: pq.read_table(path) for path in told["tables"]}
-    assert set(tables) == {"errors", "errors_per_class", "confusion", "overlaps"}
+    assert set(tables) == {"errors", "errors_per_class", "confusion", "overlaps", "f1_thresholds"}
+    assert tables["f1_thresholds"]["category_id"].to_pylist() == [1, 2, None]
     assert sorted(tables["errors"]["error"].to_pylist()) == ["Bkg", "Cls"]
     assert tables["confusion"]["count"].to_pylist() == [1, 1, 1]
     assert tables["overlaps"].num_rows == 2
