@@ -84,7 +84,7 @@ def test_numbers_are_written_as_the_field_does() -> None:
     assert "FalsePos all – +25.0" in told
     assert "cat dog 3 30.0 %" in told
     assert "cat 12 (+25.0) 0" in told
-    assert "all, at one score 0.500 70.0 90.0 57.3 dog – 0.0 – 0.0 cat 0.432 75.0" in told
+    assert "all, at one score 0.500 70.0 90.0 57.3 cat 0.432 75.0 80.0 70.6 dog – 0.0 – 0.0" in told
 
 
 def test_what_a_cell_tells() -> None:
