@@ -44,8 +44,8 @@ class Target:
         proposals: (P, 4) float32, xyxy, best first: regions that a model shall look at which does
             not find them itself. They are no truth, but move with the image as the boxes do.
         seed: what random choices about this image are drawn from, such as which of its anchors
-            count, so that they do not hang on the other images of the batch; ``None``: torch's
-            global generator.
+            count, so that they do not hang on the other images of the batch, 0 or greater;
+            ``None``: torch's global generator.
     """
 
     boxes: Any = ()
@@ -82,6 +82,8 @@ class Target:
         if self.proposals is not None:
             proposals = array_field("Target", "proposals", self.proposals, np.float32, (-1, 4))
             object.__setattr__(self, "proposals", proposals)
+        if self.seed is not None and self.seed < 0:
+            raise ContractError(f"Target.seed is {self.seed}, less than 0")
 
     def __len__(self) -> int:
         return len(self.boxes)

@@ -59,6 +59,7 @@ def test_a_stack_of_bitmaps_is_one_mask_an_instance() -> None:
         ({"boxes": BOX, "labels": [0], "masks": [[[1, 2, 3, 4]]]}, "2 points, fewer than 3"),
         ({"boxes": BOX, "labels": [0], "keypoints": np.zeros((1, 17, 2))}, "keypoints has shape"),
         ({"semantic": np.zeros(4)}, "semantic has shape"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_what_does_not_fit_is_named(fields: dict[str, Any], says: str) -> None:

@@ -57,13 +57,14 @@ def label_proposals(
     boxes, image_index = proposals.boxes.detach(), proposals.image_index
     if options.proposal_append_gt:
         boxes = torch.cat([boxes, truth.boxes])
-        image_index = torch.cat([image_index, truth.image_index])
+        image_index, order = torch.cat([image_index, truth.image_index]).sort(stable=True)
+        boxes = boxes[order]
     matcher = Matcher(options.iou_thresholds, options.iou_labels, low_quality_matches=False)
     matched, labels = match_regions(boxes, image_index, truth, matcher)
     chosen = sample_candidates(
         labels,
         image_index,
-        len(truth.counts),
+        truth.generators,
         batch_size_per_image=options.batch_size_per_image,
         positive_fraction=options.positive_fraction,
     )

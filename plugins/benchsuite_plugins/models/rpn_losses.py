@@ -53,7 +53,7 @@ class RPNLosses:
         chosen = sample_candidates(
             labels,
             torch.arange(images, device=logits.device).repeat_interleave(count),
-            images,
+            truth.generators,
             batch_size_per_image=self.options.batch_size_per_image,
             positive_fraction=self.options.positive_fraction,
         )

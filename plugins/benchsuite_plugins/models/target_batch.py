@@ -29,6 +29,7 @@ class TargetBatch:
         masks: G masks, left as they came, or ``None``.
         keypoints: (G, K, 3) float32: x, y, visibility; or ``None``.
         semantic: (N, H, W) int64 of the padded input's size, -1 where nothing counts; or ``None``.
+        generators: what random choices about each of the N images are drawn from.
     """
 
     boxes: Tensor
@@ -38,6 +39,7 @@ class TargetBatch:
     masks: tuple[TargetMask, ...] | None = None
     keypoints: Tensor | None = None
     semantic: Tensor | None = None
+    generators: tuple[np.random.Generator, ...] = ()
 
     def check_labels(self, num_classes: int) -> None:
         """Check that all labels are among a model's categories.
@@ -92,6 +94,8 @@ class TargetBatch:
 def collate_targets(targets: Sequence[Target], pixels: Tensor) -> TargetBatch:
     """Targets of the images of a batch.
 
+    An image whose target has no seed gets one from torch's global generator of the CPU.
+
     Args:
         targets: one an image, in pixels of the image as it lies in the batch.
         pixels: (N, 3, H, W), the padded input.
@@ -115,7 +119,12 @@ def collate_targets(targets: Sequence[Target], pixels: Tensor) -> TargetBatch:
         None if masks is None else tuple(mask for several in masks for mask in several),
         None if keypoints is None else torch.from_numpy(np.concatenate(keypoints)).to(device),
         _pad_semantic(targets, pixels),
+        tuple(np.random.default_rng(_seed(target)) for target in targets),
     )
+
+
+def _seed(target: Target) -> int:
+    return int(torch.randint(2**63 - 1, ())) if target.seed is None else target.seed
 
 
 def _those_of_all(name: str, targets: Sequence[Target]) -> list[Any] | None:
