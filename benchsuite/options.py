@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from benchsuite.errors import UsageError, unknown_name
 
@@ -63,7 +63,8 @@ def read_options(options_type: type[Any], values: Mapping[str, Any], table: str)
     """An instance of the dataclass ``options_type`` with ``values`` put over its defaults.
 
     Raises:
-        UsageError: an unknown key (with the nearest), or a value of a wrong type.
+        UsageError: an unknown key (with the nearest), one that has no default and no value, or a
+            value of a wrong type.
     """
     if not values and _all_have_defaults(options_type):
         # Nothing to check: pydantic's import alone takes as long as a small evaluation.
@@ -71,6 +72,8 @@ def read_options(options_type: type[Any], values: Mapping[str, Any], table: str)
     from pydantic import TypeAdapter, ValidationError
 
     _check_keys(options_type, values, table)
+    if missing := missing_options(options_type, values):
+        raise UsageError(f"{', '.join(f'{table}.{key}' for key in missing)} must be given")
     try:
         return TypeAdapter(options_type).validate_python(_over_defaults(options_type, values))
     except ValidationError as error:
@@ -86,8 +89,31 @@ def _check_keys(options_type: type[Any], values: Mapping[str, Any], path: str) -
         if key not in known:
             raise unknown_name(f"option of {path}", key, known)
         nested = _dataclass_in(types[key])
-        if nested is not None and isinstance(value, Mapping):
+        if nested is None or not isinstance(value, Mapping):
+            continue
+        if not _by_name(types[key]):
             _check_keys(nested, value, f"{path}.{key}")
+            continue
+        for name, below in value.items():
+            if isinstance(below, Mapping):
+                _check_keys(nested, below, f"{path}.{key}.{name}")
+
+
+def missing_options(options_type: type[Any], values: Mapping[str, Any]) -> list[str]:
+    """The dotted keys that have no default and that ``values`` give none."""
+    types, missing = get_type_hints(options_type), []
+    for field in dataclasses.fields(options_type):
+        nested = None if _by_name(types[field.name]) else _dataclass_in(types[field.name])
+        value = values.get(field.name, _default(field))
+        needed = field.init and field.name not in values and not _has_default(field)
+        if nested is not None and (isinstance(value, Mapping) or needed):
+            # What is given goes over the field's default, where that is a whole dataclass.
+            over_default = not dataclasses.is_dataclass(_default(field))
+            below = missing_options(nested, value or {}) if over_default else []
+            missing += [f"{field.name}.{key}" for key in below]
+        elif needed:
+            missing.append(field.name)
+    return missing
 
 
 def _over_defaults(options_type: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,16 +143,21 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _all_have_defaults(options_type: type[Any]) -> bool:
+    return all(_has_default(field) for field in dataclasses.fields(options_type) if field.init)
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
     missing = dataclasses.MISSING
-    return all(
-        field.default is not missing or field.default_factory is not missing
-        for field in dataclasses.fields(options_type)
-        if field.init
-    )
+    return field.default is not missing or field.default_factory is not missing
+
+
+def _by_name(annotation: Any) -> bool:
+    """Whether a field is a table with keys of the user's choice."""
+    return get_origin(annotation) in (Mapping, dict)
 
 
 def _dataclass_in(annotation: Any) -> type[Any] | None:
-    """The dataclass that a field is, or may be (``X | None``)."""
+    """The dataclass that a field is, may be (``X | None``), or holds by name."""
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
             return candidate

@@ -343,5 +343,8 @@ def comparable(training: Mapping[str, Any]) -> dict[str, Any]:
     assert flat.pop("schedule.ends_at", flat["iterations"]) == flat["iterations"]
     assert flat.pop("optimizer.bias_lr_factor", 1.0) == 1.0
     flat.pop("fp16_gradient_compression", None)
+    if "amp" in flat:
+        flat["precision"] = "fp16" if flat.pop("amp") else "fp32"
+    flat.setdefault("precision", "fp32")
     flat.setdefault("precise_bn", False)
     return flat
