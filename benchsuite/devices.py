@@ -3,7 +3,8 @@ device functions on the host's side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchsuite.environment import available_cores, cpu_name
@@ -67,3 +68,17 @@ def use_device(name: str | None, *, threads: int | None, seed: int) -> Device:
         torch.get_num_threads(),
         lambda: torch.cuda.synchronize(index),
     )
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """What ``use_device`` says of float32, for as long as this lasts."""
+    import torch
+
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    matmul.allow_tf32 = cudnn.allow_tf32 = cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before

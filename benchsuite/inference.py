@@ -20,8 +20,8 @@ from benchsuite.throughput import timed_predict
 
 if TYPE_CHECKING:
     from benchsuite.devices import Device
-    from benchsuite.predictions.parts import PredictionParts
-    from benchsuite.records import ImageRecord
+    from benchsuite.predictions.parts import PredictionParts, Sample
+    from benchsuite.records import ImageRecord, Prediction
     from benchsuite.specs import Category, KeypointLayout
 
 
@@ -85,7 +85,7 @@ def predict_all(
     if done:
         tell(f"going on after {done} of {len(records)} images")
     with _keep_on_interrupt(parts, len(records)):
-        left = list(_batches(records, done, batch_size))
+        left = list(batches(records, done, batch_size))
         if left and warmup:
             _, first = left[0]
             images = [opened.dataset.load(record) for record in first]
@@ -94,22 +94,41 @@ def predict_all(
             device.synchronise()
         with progress("predicting", len(records), done=done) as shown:
             for index, batch in left:
-                start = perf_counter()
-                images = [opened.dataset.load(record) for record in batch]
-                load_ms = 1e3 * (perf_counter() - start)
-                predictions, times = timed_predict(model, images, device.synchronise)
-                sample = times.per_image(index, len(batch), load_ms)
-                parts.append([(record, each, sample) for record, each in zip(batch, predictions)])
+                parts.append(predict_batch(model, opened, index, batch, device.synchronise))
                 shown.advance(len(batch))
         parts.flush()
 
 
-def _batches(
+def batches(
     records: Sequence[ImageRecord], done: int, size: int
 ) -> Iterator[tuple[int, Sequence[ImageRecord]]]:
     """(index, batch), counted from the first image of all: resuming does not shift the batches."""
     for start in range(done, len(records), size):
         yield start // size, records[start : start + size]
+
+
+def predict_batch(
+    model: Model,
+    opened: OpenedDataset,
+    index: int,
+    records: Sequence[ImageRecord],
+    synchronise: Callable[[], None],
+) -> list[tuple[ImageRecord, Prediction, Sample]]:
+    """Load a batch of images and predict it.
+
+    Returns:
+        For each image its record, its prediction, and its row of ``schemas.SAMPLES`` but for the
+        image id.
+
+    Raises:
+        ContractError: the model returned another number of predictions, or something else.
+    """
+    start = perf_counter()
+    images = [opened.dataset.load(record) for record in records]
+    load_ms = 1e3 * (perf_counter() - start)
+    predictions, times = timed_predict(model, images, synchronise)
+    sample = times.per_image(index, len(records), load_ms)
+    return [(record, each, sample) for record, each in zip(records, predictions)]
 
 
 @contextmanager

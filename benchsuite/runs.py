@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 
 import benchsuite_kernels
 from benchsuite._version import __version__
-from benchsuite.categories import CategoryMap, map_categories, one_category, scored_categories
-from benchsuite.columns.coco_results import as_results
+from benchsuite.categories import CategoryMap
 from benchsuite.devices import Device, use_device
 from benchsuite.environment import facts
 from benchsuite.errors import UsageError
 from benchsuite.inference import build_model, describe, predict_all
-from benchsuite.metric_selection import ResolvedMetric, resolve_metrics
-from benchsuite.options import merge, options_to_json
+from benchsuite.metric_selection import ResolvedMetric
+from benchsuite.options import options_to_json
+from benchsuite.pairing import choose_metrics, pair_categories, shared_tasks
 from benchsuite.predictions.parts import PredictionParts
 from benchsuite.predictions.to_columns import read_predictions
 from benchsuite.protocols import Model
@@ -38,7 +38,7 @@ from benchsuite.resolve import (
 )
 from benchsuite.results import TOLERANCE, Outcome, verdict
 from benchsuite.run_warnings import find_warnings
-from benchsuite.scoring import Scored, serves, truth_of
+from benchsuite.scoring import Scored, task_predictions, truth_of
 from benchsuite.scoring_choice import ScoringChoice
 from benchsuite.store.results_store import Store, new_run_id, result_identity
 from benchsuite.weights import Weights, resolve_weights
@@ -121,17 +121,8 @@ def plan_run(request: RunRequest) -> RunPlan:
         raise UsageError(
             f"--dataset {request.dataset} is a file: say where its images lie (--images)"
         )
-    tasks = tuple(task for task in model.spec.tasks if serves(opened.dataset.tasks, task))
-    if not tasks:
-        raise UsageError(
-            f"model {model.spec.name!r} predicts {', '.join(model.spec.tasks)}, dataset "
-            f"{opened.title!r} has truth for {', '.join(opened.dataset.tasks)}: nothing to score"
-        )
-    metrics = resolve_metrics(
-        opened.spec, tasks, request.metrics, _metric_options(request, model, opened)
-    )
-    if not metrics:
-        raise UsageError(f"no metric scores {', '.join(tasks)} on {opened.title!r} (see --metric)")
+    tasks = shared_tasks(model.spec, opened)
+    metrics = choose_metrics(model, opened, tasks, request.metrics, request.overrides.get("metric"))
     everything = opened.dataset.images()
     if not everything:
         raise UsageError(f"dataset {opened.title!r} has no images: there is nothing to run")
@@ -144,16 +135,6 @@ def plan_run(request: RunRequest) -> RunPlan:
         records=everything[: request.limit],
         n_dataset_images=len(everything),
     )
-
-
-def _metric_options(
-    request: RunRequest, model: ResolvedModel, opened: OpenedDataset
-) -> Mapping[str, Any]:
-    """Those that the recipe's numbers were published by, and over them those that were given."""
-    given = request.overrides.get("metric", {})
-    if model.recipe is None or model.recipe.dataset != opened.spec.name:
-        return given
-    return merge(model.body.get("metric_options", {}), given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +201,7 @@ def prepare(plan: RunPlan) -> Prepared:
     weights = resolve_weights(request.weights, plan.model.recipe, plan.model.body)
     device = use_device(request.device, threads=request.threads, seed=request.seed)
     environment = facts()
-    scored = scored_categories(opened.dataset.categories, plan.tasks)
-    categories = plan.model.categories or scored
-    map_labels = one_category if plan.tasks == ("proposals",) else map_categories
-    mapping = map_labels(categories, scored)
+    categories, mapping = pair_categories(plan.model.categories, opened, plan.tasks)
     model = build_model(
         plan.model,
         categories,
@@ -260,11 +238,9 @@ def score_and_store(
         instances, images = staging.path("predictions"), staging.path("prediction_images")
         counts = parts.merge(instances, images, staging.path("throughput"), run_id)
         predictions = read_predictions(instances, images)
-        # Each task is scored as if its results file alone had been handed in: a mask's detection
-        # has the area of its mask, not that of a box that stands beside it.
         scored = plan.request.scoring.score(
             lambda task: truth_of(opened.dataset, task),
-            lambda task: as_results(predictions, task),
+            lambda task: task_predictions(predictions, task),
             plan.metrics,
             predictions.images,
             tell,

@@ -77,15 +77,41 @@ def score(
     """
     scored = []
     for resolved in metrics:
-        spec, metric = resolved.spec, resolved.metric
-        tell(f"scoring {spec.value_prefix} with {metric.evaluator}")
-        wanted = truth(spec.task)
-        matches = metric.match(wanted, predictions(spec.task))
-        if "image_id" not in matches.column_names:
-            raise ContractError(f"metric {spec.name!r}: match() returned no column image_id")
-        scores, categories = metric.accumulate(matches), wanted.categories
-        scored.append(Scored(spec, metric.evaluator, scores, matches, categories=categories))
+        task = resolved.spec.task
+        tell(f"scoring {resolved.spec.value_prefix} with {resolved.metric.evaluator}")
+        wanted = truth(task)
+        scored.append(score_matches(resolved, wanted, match(resolved, wanted, predictions(task))))
     return scored
+
+
+def match(resolved: ResolvedMetric, truth: Truth, predictions: Predictions) -> pa.Table:
+    """The match table of the images that have a row in ``predictions.images``.
+
+    Raises:
+        ContractError: the metric returned another table.
+    """
+    matches = resolved.metric.match(truth, predictions)
+    if "image_id" not in matches.column_names:
+        raise ContractError(f"metric {resolved.spec.name!r}: match() returned no column image_id")
+    return matches
+
+
+def score_matches(resolved: ResolvedMetric, truth: Truth, matches: pa.Table) -> Scored:
+    """The values of a match table, or of several of disjoint images that were put together."""
+    scores = resolved.metric.accumulate(matches)
+    evaluator = resolved.metric.evaluator
+    return Scored(resolved.spec, evaluator, scores, matches, categories=truth.categories)
+
+
+def task_predictions(predictions: Predictions, task: str) -> Predictions:
+    """What of a model's predictions is scored for a task.
+
+    Each task is scored as if its results file alone had been handed in: a mask's detection has the
+    area of its mask, not that of a box that stands beside it.
+    """
+    from benchsuite.columns.coco_results import as_results
+
+    return as_results(predictions, task)
 
 
 def with_intervals(

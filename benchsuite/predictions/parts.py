@@ -25,7 +25,7 @@ from benchsuite.errors import BenchsuiteError, ContractError
 from benchsuite.files import durable
 from benchsuite.files.file_lock import FileLock
 from benchsuite.predictions.row_groups import RowGroupWriter
-from benchsuite.predictions.to_columns import to_columns
+from benchsuite.predictions.to_columns import gather_columns, to_columns
 from benchsuite.records import ImageRecord, Prediction
 from benchsuite.store.errors import explained
 from benchsuite.store.table_check import conform
@@ -241,7 +241,7 @@ class PredictionParts:
     def _to_tables(
         self, batch: Sequence[tuple[ImageRecord, Prediction, Sample]], first_prediction: int
     ) -> _Batch:
-        images, instances, samples, counts = [], [], [], _NOTHING
+        converted, samples, counts = [], [], _NOTHING
         for record, prediction, sample in batch:
             if unknown := sorted(
                 sample.keys() - {*schemas.SAMPLES.names} | sample.keys() & {"image_id"}
@@ -249,14 +249,14 @@ class PredictionParts:
                 raise ContractError(f"a throughput sample has no field {unknown[0]!r}")
             number = first_prediction + counts.instances
             columns = to_columns(record, prediction, self._category_ids, number)
-            images.append(columns.image)
-            instances.append(columns.instances)
+            converted.append(columns)
             samples.append({"image_id": record.id, **sample})
             counts += PredictionCounts(1, columns.instances.num_rows, columns.dropped)
         timed = pa.Table.from_pylist(samples, schema=_TABLES["samples"])
+        predicted = gather_columns(converted)
         tables = {
-            "instances": pa.concat_tables([_TABLES["instances"].empty_table(), *instances]),
-            "images": pa.Table.from_pylist(images, schema=_TABLES["images"]),
+            "instances": predicted.instances,
+            "images": predicted.images,
             "samples": conform(timed, _TABLES["samples"], "the table of throughput samples"),
         }
         return _Batch(tables, counts, sum(table.nbytes for table in tables.values()))

@@ -110,6 +110,15 @@ def to_columns(
     return PredictionColumns(image, instances, dropped)
 
 
+def gather_columns(columns: Sequence[PredictionColumns]) -> Predictions:
+    """The columns of several images, in that order, as two tables."""
+    instances = [PREDICTION_INSTANCES.empty_table(), *(each.instances for each in columns)]
+    return Predictions(
+        images=pa.Table.from_pylist([each.image for each in columns], schema=PREDICTION_IMAGES),
+        instances=pa.concat_tables(instances),
+    )
+
+
 def rows(
     record: ImageRecord,
     prediction: Prediction,
