@@ -212,8 +212,8 @@ class ValidationOptions:
 
     Attributes:
         dataset: what ``--dataset`` takes; empty: the first split of the recipe's dataset.
-        metric: the value that says which weights are the best (``"bbox/AP"``); empty: the primary
-            one of the model's last task.
+        metric: the value that says which weights are the best (``"bbox/AP"``, or with ``losses``
+            ``"loss/total"``); empty: the primary one of the model's last task.
         losses: whether the losses are computed too.
         limit: of the images, the first so many; ``None``: all.
     """

@@ -8,9 +8,9 @@ and scored once, which is to the bit what one process comes to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -22,6 +22,7 @@ from benchsuite.progress import ShowsProgress, no_progress
 from benchsuite.protocols import Model, Predictions, Truth
 from benchsuite.scoring import match, score_matches, task_predictions, truth_of
 from benchsuite.training.evaluation_mode import evaluation_mode
+from benchsuite.training.options import ValidationOptions
 from benchsuite.training.ranks import broadcast_json, gather_tables, rank, world_size
 
 if TYPE_CHECKING:
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
     from benchsuite.resolve import OpenedDataset, ResolvedModel
     from benchsuite.specs import Category
 
+BATCH_SIZE = 1
+"""Images a batch, as ``run`` has it: padding in a batch can change predictions."""
+
 LOSS = "loss/total"
 """The value that is the sum of the model's losses, where they are measured."""
+
+DEFAULTS = ValidationOptions()
 
 ValidationLoss = Callable[["nn.Module"], Mapping[str, float]]
 """A model's mean losses: ``"loss/<term>"`` and ``LOSS``; every rank calls it and gets all."""
@@ -81,32 +87,6 @@ class Validation:
         return self.values[self.best.name]
 
 
-@dataclass(frozen=True, slots=True)
-class ValidationSettings:
-    """How a training is validated.
-
-    Attributes:
-        limit: only the first so many images; ``None``: all.
-        batch_size: images a batch; padding in a batch can change predictions, and ``run`` takes 1.
-        metrics: names of metrics; empty: the dataset's own.
-        metric_options: of all of them, as ``benchsuite run … metric.key=value`` takes them.
-        best_by: name of the value that the best checkpoint is chosen by; empty: the primary value
-            of the first metric.
-    """
-
-    limit: int | None = None
-    batch_size: int = 1
-    metrics: tuple[str, ...] = ()
-    metric_options: Mapping[str, Any] = field(default_factory=dict)
-    best_by: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("limit", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"validation needs a {name} of at least 1, not {value}")
-
-
 class Validator:
     """Takes a model in memory to a dataset, as often as it is called.
 
@@ -114,6 +94,8 @@ class Validator:
         resolved: what the model was built of.
         categories: what its labels mean.
         opened: the dataset, opened for the model's tasks.
+        options: how many images, and which value chooses the best checkpoint: one of a metric or
+            ``LOSS``; empty: the primary one of the model's last task that is scored.
         loss: measures the losses too.
         show: shows progress, on rank 0.
 
@@ -127,27 +109,25 @@ class Validator:
         resolved: ResolvedModel,
         categories: Sequence[Category],
         opened: OpenedDataset,
-        settings: ValidationSettings | None = None,
+        options: ValidationOptions = DEFAULTS,
         *,
         loss: ValidationLoss | None = None,
         show: ShowsProgress = no_progress,
     ) -> None:
-        settings = settings or ValidationSettings()
+        if options.limit is not None and options.limit < 1:
+            raise UsageError(f"training.validation.limit must be at least 1, not {options.limit}")
         tasks = shared_tasks(resolved.spec, opened)
         _, mapping = pair_categories(categories, opened, tasks)
         everything = opened.dataset.images()
         if not everything:
             raise UsageError(f"dataset {opened.title!r} has no images: nothing to validate on")
         self.opened = opened
-        self.records: Sequence[ImageRecord] = everything[: settings.limit]
-        self.metrics: Sequence[ResolvedMetric] = choose_metrics(
-            resolved, opened, tasks, settings.metrics, settings.metric_options
-        )
+        self.records: Sequence[ImageRecord] = everything[: options.limit]
+        self.metrics: Sequence[ResolvedMetric] = choose_metrics(resolved, opened, tasks)
         self._category_ids = mapping.category_ids
-        self._batch_size = settings.batch_size
         self._loss, self._show = loss, show
         self._truths: dict[str, Truth] = {}
-        self.best = self._choose_best(settings.best_by)
+        self.best = self._choose_best(options.metric, tasks)
 
     def __call__(self, model: nn.Module) -> Validation:
         """The values of a model; every rank must call it, and gets them all.
@@ -169,7 +149,7 @@ class Validator:
 
     def _predict(self, model: Model) -> Predictions:
         """This rank's share of the images, as columns."""
-        every = list(batches(self.records, 0, self._batch_size))
+        every = list(batches(self.records, 0, BATCH_SIZE))
         converted: list[PredictionColumns] = []
         count = 0
         show = self._show if rank() == 0 else no_progress
@@ -202,10 +182,11 @@ class Validator:
             self._truths[task] = truth_of(self.opened.dataset, task)
         return self._truths[task]
 
-    def _choose_best(self, name: str) -> Best:
-        first = self.metrics[0].spec
+    def _choose_best(self, name: str, tasks: Sequence[str]) -> Best:
         if not name:
-            return Best(f"{first.value_prefix}/{first.primary}", first.higher_is_better)
+            of_task = {each.spec.task: each.spec for each in reversed(self.metrics)}
+            spec = next(of_task[task] for task in reversed(tasks) if task in of_task)
+            return Best(f"{spec.value_prefix}/{spec.primary}", spec.higher_is_better)
         if name == LOSS and self._loss is not None:
             return Best(LOSS, higher_is_better=False)
         # What a metric's values are called shows when it scores, if only no images.
