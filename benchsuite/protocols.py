@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -114,6 +115,27 @@ class TrainableModel(Protocol):
         self, images: Sequence[Image], targets: Sequence[Target]
     ) -> Mapping[str, Tensor]: ...
     def parameter_groups(self) -> Sequence[ParameterGroup]: ...
+
+
+@runtime_checkable
+class StepwiseModel(Protocol):
+    """A trainable model whose losses keep averages over the batches that it saw.
+
+    A trainer that makes a step of several micro-batches, or in several processes, computes all
+    their losses within ``whole_step``, in every process: so the averages move once a step, by all
+    of them together. Outside of it each call of ``losses`` counts as a step.
+    """
+
+    def whole_step(self) -> AbstractContextManager[None]: ...
+
+
+@runtime_checkable
+class RecomputingModel(Protocol):
+    """A trainable model that can do with less memory: after ``recompute_activations`` it computes
+    part of its activations anew in the backward pass, in place of keeping them. Losses and
+    gradients are the same."""
+
+    def recompute_activations(self) -> None: ...
 
 
 # --- datasets ---------------------------------------------------------------------------------

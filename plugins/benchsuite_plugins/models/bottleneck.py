@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill
+from benchsuite_plugins.models.layers.recomputable_block import RecomputableBlock
 from benchsuite_plugins.models.options import NormName
 
 
-class BottleneckBlock(nn.Module):
+class BottleneckBlock(RecomputableBlock):
     """1x1, 3x3, 1x1 convolutions and the identity, or a 1x1 convolution where shapes differ."""
 
     middle_convolution: ClassVar[type[Conv2d]] = Conv2d
@@ -67,7 +68,7 @@ class BottleneckBlock(nn.Module):
         out: Tensor = self.conv2(x)
         return out
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         out: Tensor = self.conv3(self.middle(self.conv1(x)))
         out += x if self.shortcut is None else self.shortcut(x)
         return F.relu_(out)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 
 from torch import Tensor, nn
 
@@ -11,12 +12,15 @@ from benchsuite.protocols import ParameterGroup
 from benchsuite.records import Image
 from benchsuite.targets import Target
 from benchsuite_plugins.models.image_input import ImageBatch, Preprocessing
+from benchsuite_plugins.models.layers.recomputable_block import RecomputableBlock
+from benchsuite_plugins.models.loss_normalizer import LossNormalizer
 from benchsuite_plugins.models.parameter_groups import group_parameters
 from benchsuite_plugins.models.target_batch import TargetBatch, collate_targets
 
 
 class Trainable(nn.Module, ABC):
-    """Satisfies ``TrainableModel`` of ``benchsuite.protocols``.
+    """Satisfies ``TrainableModel``, ``StepwiseModel`` and ``RecomputingModel`` of
+    ``benchsuite.protocols``.
 
     A subclass says in ``batch_losses`` how a batch becomes losses.
     """
@@ -39,3 +43,19 @@ class Trainable(nn.Module, ABC):
     def parameter_groups(self) -> list[ParameterGroup]:
         """All that trains: normalisation layers apart, and the layers of a transformer."""
         return group_parameters(self)
+
+    @contextmanager
+    def whole_step(self) -> Iterator[None]:
+        """Hold together what the losses of a step average over its micro-batches."""
+        with ExitStack() as steps:
+            for module in self.modules():
+                if isinstance(module, LossNormalizer):
+                    steps.enter_context(module.whole_step())
+            yield
+
+    def recompute_activations(self) -> None:
+        """From now on keep of a block of the backbone no more than its input for the backward
+        pass."""
+        for module in self.modules():
+            if isinstance(module, RecomputableBlock):
+                module.recompute = True

@@ -14,11 +14,19 @@ import torch
 
 from benchsuite.errors import ContractError, UsageError
 from benchsuite.plugins import registry
-from benchsuite.protocols import ModelRequest, TrainableModel
+from benchsuite.protocols import (
+    ModelRequest,
+    RecomputingModel,
+    StepwiseModel,
+    TrainableModel,
+)
 from benchsuite.records import Image
 from benchsuite.specs import LossSpec
 from benchsuite.targets import Target
 from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, create
+from benchsuite_plugins.models.options import FPNOptions, ResNetOptions
+from benchsuite_plugins.models.retinanet import RetinaNetOptions
+from benchsuite_plugins.models.retinanet import create as create_retinanet
 from benchsuite_plugins.models.training_options import (
     BoxHeadTrainingOptions,
     BoxLossOptions,
@@ -27,6 +35,8 @@ from benchsuite_plugins.models.training_options import (
 )
 
 MakeImage = Callable[[int, int], Image]
+
+RES3_TO_5 = ("res3", "res4", "res5")
 
 TERMS = {"loss_rpn_cls", "loss_rpn_loc", "loss_cls", "loss_box_reg", "loss_mask"}
 
@@ -130,6 +140,43 @@ def test_autocast(narrow_request: ModelRequest, make_image: MakeImage) -> None:
     for name in ("loss_rpn_cls", "loss_mask"):
         assert losses[name].item() == pytest.approx(exact[name], rel=0.2)
     sum(losses.values()).backward()
+
+
+def test_recomputed_activations_change_nothing(
+    narrow_request: ModelRequest, make_image: MakeImage
+) -> None:
+    steps = []
+    for recompute in (False, True):
+        model = create(narrow_request)
+        if recompute:
+            assert isinstance(model, RecomputingModel)
+            model.recompute_activations()
+        losses = step(model, [make_image(64, 96)], [two_squares()])
+        steps.append((losses, {name: p.grad for name, p in model.named_parameters()}))
+    (plain, gradients), (found, others) = steps
+    assert found == plain
+    for name, gradient in gradients.items():
+        assert gradient is None or torch.equal(gradient, others[name]), name
+
+
+def test_a_step_may_be_held_together(narrow_request: ModelRequest, make_image: MakeImage) -> None:
+    options = RetinaNetOptions(
+        resnet=ResNetOptions(
+            stem_out_channels=8, res2_out_channels=32, width_per_group=8, out_features=RES3_TO_5
+        ),
+        fpn=FPNOptions(in_features=RES3_TO_5, out_channels=16),
+    )
+    images = [make_image(64, 96), make_image(64, 64)]
+    targets = [two_squares(), Target([[10, 10, 30, 40]], [2])]
+    averages = []
+    for order in ((0, 1), (1, 0)):
+        model = create_retinanet(replace(narrow_request, options=options)).train()
+        assert isinstance(model, StepwiseModel)
+        with model.whole_step():
+            for i in order:
+                model.losses([images[i]], [targets[i]])
+        averages.append(model.criterion.losses.normalizer.value.item())
+    assert averages[0] == averages[1] < 100
 
 
 def test_every_parameter_is_in_one_group_and_norms_in_their_own(

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from benchsuite.errors import UsageError
 from benchsuite_plugins.models.backbones.drop_path import DropPath, drop_path_rates
@@ -18,6 +17,7 @@ from benchsuite_plugins.models.backbones.patch_embed import PatchEmbed
 from benchsuite_plugins.models.backbones.relative_position import attend
 from benchsuite_plugins.models.backbones.transformer_fill import transformer_fill
 from benchsuite_plugins.models.backbones.windows import merge_windows, partition_windows
+from benchsuite_plugins.models.layers.recomputable_block import RecomputableBlock
 
 NORM_EPS = 1e-6
 
@@ -89,7 +89,7 @@ class PoolingAttention(nn.Module):
         return merge_windows(windows, *query.shape[:3])
 
 
-class Block(nn.Module):
+class Block(RecomputableBlock):
     """Attention and perceptron, each normalised before and added.
 
     The first block of a scale (but of the first) doubles the width and halves the map. Arguments
@@ -128,7 +128,7 @@ class Block(nn.Module):
             nn.MaxPool2d(stride_q + 1, stride_q, (stride_q + 1) // 2) if stride_q > 1 else None
         )
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def compute(self, tokens: Tensor) -> Tensor:
         """(N, H, W, dim) to (N, H / stride_q, W / stride_q, dim_out), rounded up."""
         normed = self.norm1(tokens)
         # Where the width changes, the identity branch is normalised too.
@@ -164,7 +164,6 @@ class MViT(nn.Module):
         self.channels = {f"scale{scale + 2}": options.embed_dim * 2**scale for scale in scales}
         self.strides = {f"scale{scale + 2}": PATCH_STRIDE * 2**scale for scale in scales}
         self.last_blocks = dict(zip(last_blocks, self.channels, strict=True))
-        self.activation_checkpoint = options.activation_checkpoint
         self.patch_embed = PatchEmbed(options.embed_dim, 7, stride=PATCH_STRIDE, padding=3)
         self.blocks = nn.ModuleList()
         rates = drop_path_rates(options.drop_path_rate, last_blocks[-1] + 1)
@@ -194,6 +193,8 @@ class MViT(nn.Module):
                     )
                 )
             first = last + 1
+        for block in self.blocks:
+            block.recompute = options.activation_checkpoint
         for name, channels in self.channels.items():
             self.add_module(f"{name}_norm", nn.LayerNorm(channels, eps=NORM_EPS))
         transformer_fill(self)
@@ -203,10 +204,7 @@ class MViT(nn.Module):
         outputs = {}
         tokens = self.patch_embed(images)
         for index, block in enumerate(self.blocks):
-            if self.activation_checkpoint and self.training:
-                tokens = checkpoint(block, tokens, use_reentrant=False)
-            else:
-                tokens = block(tokens)
+            tokens = block(tokens)
             if index in self.last_blocks:
                 name = self.last_blocks[index]
                 normed = self.get_submodule(f"{name}_norm")(tokens)

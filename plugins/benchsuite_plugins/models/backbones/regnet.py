@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from benchsuite.errors import UsageError
 from benchsuite_plugins.models.backbones.options import RegNetOptions
 from benchsuite_plugins.models.layers.conv import NORMS
+from benchsuite_plugins.models.layers.recomputable_block import RecomputableBlock
 from benchsuite_plugins.models.options import NormName
 
 STRIDE = 2
@@ -88,7 +89,7 @@ class Transform(nn.Module):
         return out
 
 
-class Block(nn.Module):
+class Block(RecomputableBlock):
     """The transform and the identity, or a 1x1 convolution where shapes differ."""
 
     def __init__(
@@ -116,7 +117,7 @@ class Block(nn.Module):
             norm=norm,
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def compute(self, x: Tensor) -> Tensor:
         skip = x if self.proj is None or self.bn is None else self.bn(self.proj(x))
         return F.relu_(skip + self.f(x))
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from benchsuite.errors import UsageError
 from benchsuite_plugins.models.backbones.drop_path import DropPath, drop_path_rates
@@ -19,6 +18,7 @@ from benchsuite_plugins.models.backbones.windows import (
     pad_or_crop,
     partition_windows,
 )
+from benchsuite_plugins.models.layers.recomputable_block import RecomputableBlock
 
 PATCH_SIZE = 4
 
@@ -100,7 +100,7 @@ class WindowAttention(nn.Module):
         return out
 
 
-class Block(nn.Module):
+class Block(RecomputableBlock):
     """Attention and perceptron, each normalised before and added: (N, H, W, C) in and out.
 
     Args:
@@ -126,7 +126,7 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = Mlp(dim, int(dim * mlp_ratio))
 
-    def forward(self, tokens: Tensor, region_bias: Tensor) -> Tensor:
+    def compute(self, tokens: Tensor, region_bias: Tensor) -> Tensor:
         tokens = tokens + self.drop_path(self._attend(self.norm1(tokens), region_bias))
         out: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
         return out
@@ -167,7 +167,6 @@ class Stage(nn.Module):
     ) -> None:
         super().__init__()
         self.window_size = window_size
-        self.activation_checkpoint = activation_checkpoint
         self.blocks = nn.ModuleList(
             Block(
                 dim,
@@ -179,6 +178,8 @@ class Stage(nn.Module):
             )
             for index, rate in enumerate(drop_path_rates)
         )
+        for block in self.blocks:
+            block.recompute = activation_checkpoint
         self.downsample = PatchMerging(dim) if downsample else nn.Identity()
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -186,10 +187,7 @@ class Stage(nn.Module):
         stage."""
         regions = region_bias(tokens, self.window_size)
         for block in self.blocks:
-            if self.activation_checkpoint and self.training:
-                tokens = checkpoint(block, tokens, regions, use_reentrant=False)
-            else:
-                tokens = block(tokens, regions)
+            tokens = block(tokens, regions)
         return tokens, self.downsample(tokens)
 
 

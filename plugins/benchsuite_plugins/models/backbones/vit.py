@@ -9,7 +9,6 @@ from math import isqrt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from benchsuite.errors import UsageError
 from benchsuite_plugins.models.backbones.drop_path import DropPath, drop_path_rates
@@ -19,6 +18,7 @@ from benchsuite_plugins.models.backbones.patch_embed import PatchEmbed
 from benchsuite_plugins.models.backbones.relative_position import attend
 from benchsuite_plugins.models.backbones.transformer_fill import transformer_fill
 from benchsuite_plugins.models.backbones.windows import merge_windows, partition_windows
+from benchsuite_plugins.models.layers.recomputable_block import RecomputableBlock
 
 NORM_EPS = 1e-6
 
@@ -50,7 +50,7 @@ class Attention(nn.Module):
         return out
 
 
-class Block(nn.Module):
+class Block(RecomputableBlock):
     """Attention and perceptron, each normalised before and added: (N, H, W, C) in and out.
 
     Args:
@@ -77,7 +77,7 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
         self.mlp = Mlp(dim, int(dim * mlp_ratio))
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def compute(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.drop_path(self._attend(self.norm1(tokens)))
         out: Tensor = tokens + self.drop_path(self.mlp(self.norm2(tokens)))
         return out
@@ -109,7 +109,6 @@ class ViT(nn.Module):
         dim = options.embed_dim
         self.channels = {"last_feat": dim}
         self.strides = {"last_feat": options.patch_size}
-        self.activation_checkpoint = options.activation_checkpoint
         # The first row is the pre-training's class token's, for which there is no use here.
         positions = 1 + (options.pretrain_img_size // options.patch_size) ** 2
         self.pos_embed = nn.Parameter(torch.zeros(1, positions, dim))
@@ -126,6 +125,8 @@ class ViT(nn.Module):
             )
             for index, rate in enumerate(rates)
         )
+        for block in self.blocks:
+            block.recompute = options.activation_checkpoint
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         transformer_fill(self)
 
@@ -134,10 +135,7 @@ class ViT(nn.Module):
         tokens = self.patch_embed(images)
         tokens = tokens + self._positions(tokens.shape[1], tokens.shape[2])
         for block in self.blocks:
-            if self.activation_checkpoint and self.training:
-                tokens = checkpoint(block, tokens, use_reentrant=False)
-            else:
-                tokens = block(tokens)
+            tokens = block(tokens)
         return {"last_feat": tokens.permute(0, 3, 1, 2)}
 
     def layers_above(self, name: str) -> int:

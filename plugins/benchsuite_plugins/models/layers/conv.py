@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from benchsuite_plugins.models.layers.frozen_batch_norm import FrozenBatchNorm2d
 from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
+from benchsuite_plugins.models.layers.sync_batch_norm import SyncBatchNorm2d
 from benchsuite_plugins.models.options import NormName
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "FrozenBN": FrozenBatchNorm2d,
     "BN": nn.BatchNorm2d,
-    "SyncBN": nn.SyncBatchNorm,
+    "SyncBN": SyncBatchNorm2d,
     "GN": lambda channels: nn.GroupNorm(32, channels),
     "LN": LayerNorm2d,
 }
