@@ -198,9 +198,10 @@ class RecipeSpec:
         tasks: what it predicts.
         source: import string of ``source(name) -> Mapping``, which reads the whole recipe:
             ``model_options`` and ``metric_options`` (as the options dataclasses take them),
-            ``weights`` (``url``, and where known ``bytes``, ``sha256``, ``md5`` or the first digits
-            of one, ``sha256_prefix`` or ``md5_prefix``) and ``categories`` (a sequence of
-            ``Category``: what the labels mean). All may be missing.
+            ``weights`` (``url``, of kind ``file:`` for a file of the plugin's own, and where known
+            ``bytes``, ``sha256``, ``md5`` or the first digits of one, ``sha256_prefix`` or
+            ``md5_prefix``) and ``categories`` (a sequence of ``Category``: what the labels mean).
+            All may be missing.
         default: whether ``--model <model> --dataset <dataset>`` means this recipe.
         config: the published configuration's path, where there is one.
         model_id: the publisher's number of the weights.

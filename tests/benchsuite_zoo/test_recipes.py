@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 
 import benchsuite_zoo
+from benchsuite import plugins
 from benchsuite.errors import InputError, UsageError
 from benchsuite.options import read_options
 from benchsuite.specs import Category, RecipeSpec, load
 from benchsuite_plugins import benchsuite_metrics
 from benchsuite_zoo import recipes as module
+from benchsuite_zoo import shipped
 from benchsuite_zoo.build_index import index_text
 from benchsuite_zoo.recipes import read_categories, read_recipe, recipe_names
 
@@ -186,6 +189,52 @@ def test_a_circle_of_bases_is_refused(zoo: Path) -> None:
         read_recipe("round")
 
 
+START = 'base = "family"\ntasks = ["bbox"]\n'
+
+
+def test_weights_of_the_package_are_a_file_where_it_lies(
+    zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are found as any plugin's may be: the recipe states the URL of a file."""
+    from benchsuite.weights import resolve_weights
+
+    content = b"values"
+    (tmp_path / "own weights").mkdir()
+    (tmp_path / "own weights" / "own.safetensors").write_bytes(content)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "own weights")
+    digest = hashlib.sha256(content).hexdigest()
+    stated = f'file = "own.safetensors"\nbytes = {len(content)}\nsha256 = "{digest}"\n'
+    write(zoo, "recipes/own", f"{START}default = true\n[weights]\n{stated}")
+    (entry,) = json.loads(index_text())
+    assert entry["weights_file"] == "own.safetensors" and "weights_url" not in entry
+    monkeypatch.setattr(benchsuite_zoo, "INDEX", tmp_path / "index.json")
+    benchsuite_zoo.INDEX.write_text(index_text())
+    (spec,) = benchsuite_zoo.benchsuite_recipes()
+    body = read_recipe("own")
+    assert spec.weights_url == body["weights"]["url"]
+    monkeypatch.setenv("BENCHSUITE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(plugins, "registry", plugins.Registry)
+    weights = resolve_weights(None, spec, body)
+    assert (weights.name, weights.sha256, weights.random) == ("own", digest, False)
+    assert weights.path == tmp_path / "own weights" / "own.safetensors"
+
+
+SHIPPED = [name for name in recipe_names() if "file" in read_recipe(name).get("weights", {})]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_is_shipped_is_what_its_recipe_says(name: str) -> None:
+    weights = read_recipe(name)["weights"]
+    content = (shipped.FOLDER / weights["file"]).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == weights["sha256"]
+    assert len(content) == weights["bytes"] <= 4_000_000
+
+
+def test_nothing_is_shipped_that_no_recipe_names() -> None:
+    named = {read_recipe(name)["weights"]["file"] for name in SHIPPED}
+    assert {path.name for path in shipped.FOLDER.glob("*")} == named
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -194,6 +243,10 @@ def test_a_circle_of_bases_is_refused(zoo: Path) -> None:
         ('base = "family"\n[weights]\nsha = "x"\n', "did you mean sha256"),
         ('base = "family"\ntasks = "bbox"\n', "value of tasks is of a wrong type"),
         ('base = "family"\ntasks = ["bbox"]\n[published]\n"bbox/AP" = 41.0\n', "between 0 and 1"),
+        (f'{START}[weights]\nfile = "../secret"\nsha256 = "0"\n', "must be the name of a file"),
+        (f"{START}[weights]\nfile = 1\nsha256 = '0'\n", "must be the name of a file"),
+        (f'{START}[weights]\nfile = "a.safetensors"\n', "have a sha256, and no url"),
+        (f'{START}[weights]\nfile = "a"\nsha256 = "0"\nurl = "u"\n', "have a sha256, and no url"),
         ('base = "family"\n', "says nothing of tasks"),
         ("base = \n", "is no TOML"),
     ],

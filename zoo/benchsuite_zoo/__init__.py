@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from benchsuite.hookspecs import hookimpl
 from benchsuite.specs import RecipeSpec
+from benchsuite_zoo.shipped import shipped_url
 
 BENCHSUITE_CONTRACT = (1, 0)
 
@@ -22,7 +24,11 @@ _SOURCE = "benchsuite_zoo.recipes:read_recipe"
 @hookimpl
 def benchsuite_recipes() -> list[RecipeSpec]:
     entries = json.loads(INDEX.read_text(encoding="utf-8"))
-    return [
-        RecipeSpec(**{**entry, "tasks": tuple(entry["tasks"]), "source": _SOURCE})
-        for entry in entries
-    ]
+    return [_spec(entry) for entry in entries]
+
+
+def _spec(entry: dict[str, Any]) -> RecipeSpec:
+    entry["tasks"] = tuple(entry["tasks"])
+    if file := entry.pop("weights_file", ""):
+        entry["weights_url"] = shipped_url(file)
+    return RecipeSpec(**entry, source=_SOURCE)

@@ -18,8 +18,11 @@ def index_entry(recipe: dict[str, Any]) -> dict[str, Any]:
         for field in fields(RecipeSpec)
         if field.name in recipe and field.name != "source"
     }
-    if url := recipe.get("weights", {}).get("url"):
-        entry["weights_url"] = url
+    weights = recipe.get("weights", {})
+    # Where a file of the package lies is known only where the package is installed.
+    key = "file" if "file" in weights else "url"
+    if key in weights:
+        entry[f"weights_{key}"] = weights[key]
     return entry
 
 

@@ -19,8 +19,8 @@ the recipe's own over all.
 ``model_options``   options of the model, as ``benchsuite run … model.key=value`` takes them
 ``metric_options``  options of the metric that the numbers were published by
 ``training``        how it was trained; see ``bases/detectron2.toml``
-``weights``         ``url``; ``bytes``; ``sha256``, or the first digits of a digest:
-                    ``sha256_prefix`` or ``md5_prefix``
+``weights``         ``url``, or ``file``: one of the folder ``weights``; ``bytes``; ``sha256``, or
+                    the first digits of a digest: ``sha256_prefix`` or ``md5_prefix``
 ``published``       ``"<task>/<value>"`` to the published number, 0 to 1
 ``tolerance``       how far a measured number may be from the published one
 ==================  =====================================================================
@@ -37,6 +37,7 @@ from typing import Any
 from benchsuite.errors import InputError, unknown_name
 from benchsuite.options import merge
 from benchsuite.specs import Category
+from benchsuite_zoo.shipped import shipped_url
 
 FOLDER = Path(__file__).parent
 
@@ -61,7 +62,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
 }
 """Every key of a recipe, and what its value is."""
 
-WEIGHTS_KEYS = ("url", "bytes", "sha256", "sha256_prefix", "md5_prefix")
+WEIGHTS_KEYS = ("url", "file", "bytes", "sha256", "sha256_prefix", "md5_prefix")
 
 NEEDED = ("summary", "model", "dataset", "tasks", "licence")
 
@@ -76,7 +77,8 @@ def read_recipe(name: str) -> dict[str, Any]:
 
     Returns:
         The table of the module's docstring without ``base``, with ``name`` added, ``tasks`` as a
-        tuple and ``categories`` as a tuple of ``Category`` (where the recipe states any).
+        tuple, ``categories`` as a tuple of ``Category`` (where the recipe states any), and in
+        ``weights`` the ``url`` of a ``file``.
 
     Raises:
         UsageError: there is no such recipe.
@@ -93,6 +95,8 @@ def read_recipe(name: str) -> dict[str, Any]:
     recipe["tasks"] = tuple(recipe["tasks"])
     if "categories" in recipe:
         recipe["categories"] = read_categories(recipe["categories"])
+    if file := recipe.get("weights", {}).get("file"):
+        recipe["weights"]["url"] = shipped_url(file)
     return recipe
 
 
@@ -143,7 +147,20 @@ def _read(path: Path) -> dict[str, Any]:
     for key in table.get("weights", {}):
         if key not in WEIGHTS_KEYS:
             raise InputError(str(unknown_name("key of weights", key, WEIGHTS_KEYS)), file=path)
+    _check_shipped(table.get("weights", {}), path)
     for key, value in table.get("published", {}).items():
         if not (isinstance(value, float) and 0 <= value <= 1):
             raise InputError(f"published {key} must be between 0 and 1, not {value!r}", file=path)
     return table
+
+
+def _check_shipped(weights: dict[str, Any], path: Path) -> None:
+    """A file of the package has a name and no path, and is what it was when it was put there."""
+    if (file := weights.get("file")) is None:
+        return
+    if not isinstance(file, str) or Path(file).name != file:
+        raise InputError(
+            f"weights.file must be the name of a file of weights/, not {file!r}", file=path
+        )
+    if "url" in weights or "sha256" not in weights:
+        raise InputError("weights with a file have a sha256, and no url", file=path)

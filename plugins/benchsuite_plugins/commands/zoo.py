@@ -1,4 +1,4 @@
-"""``benchsuite zoo``: what a recipe says, whether a checkpoint is its, and converting one."""
+"""``benchsuite zoo``: what a recipe says, checking, converting and packing checkpoints."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ Examples:
   benchsuite zoo show mask_rcnn_R_50_FPN_3x
   benchsuite zoo check mask_rcnn_R_50_FPN_3x model_final.pkl
   benchsuite zoo convert model_final.pkl model_final.safetensors
+  benchsuite zoo pack training/mask_rcnn/best mask_rcnn.safetensors
 
 `benchsuite list recipes` names them all.
 """
@@ -96,15 +97,52 @@ def convert(source: str, target: Path) -> None:
 
     IN is what --weights takes: a recipe's name, a URL or a file.
     """
+    from benchsuite_plugins.checkpoints.convert import convert as write
+
+    count = write(_checkpoint(source), target)
+    click.echo(f"{target}: {count} arrays, {target.stat().st_size} bytes")
+
+
+@zoo.command("pack")
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT.safetensors", type=click.Path(path_type=Path))
+@click.option(
+    "--dtype",
+    type=click.Choice(["fp16", "bf16", "fp32"]),
+    default="fp16",
+    show_default=True,
+    help="Of kernels and matrices; biases, scales and statistics stay as they are.",
+)
+@json_option
+def pack(source: str, target: Path, dtype: str, as_json: bool) -> None:
+    """Write a checkpoint small enough to come with a package of recipes.
+
+    IN is what --weights takes. The same values give the same bytes; loading them into a model gives
+    the packed values exactly. Prints what a recipe says of the file.
+    """
+    import torch
+
+    from benchsuite.files.digests import digest_file
+    from benchsuite_plugins.checkpoints.pack import pack as write
+
+    dtypes = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+    count = write(_checkpoint(source), target, dtypes[dtype])
+    size, digest = target.stat().st_size, digest_file(target, ["sha256"])["sha256"]
+    if as_json:
+        echo_json({"file": str(target), "arrays": count, "bytes": size, "sha256": digest})
+        return
+    click.echo(f'[weights]\nfile = "{target.name}"\nbytes = {size}\nsha256 = "{digest}"')
+
+
+def _checkpoint(source: str) -> Path:
+    """The file that is meant, on this machine."""
     from benchsuite.errors import UsageError
     from benchsuite.weights import resolve_weights
-    from benchsuite_plugins.checkpoints.convert import convert as write
 
     path = resolve_weights(source, None, None).path
     if path is None:
         raise UsageError(f"{source} is no checkpoint")
-    count = write(path, target)
-    click.echo(f"{target}: {count} arrays, {target.stat().st_size} bytes")
+    return path
 
 
 def _recipe(name: str) -> dict[str, Any]:

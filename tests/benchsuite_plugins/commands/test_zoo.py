@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import pickle
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,5 +151,27 @@ def test_convert(tmp_path: Path, capsys: Any) -> None:
     assert main(["zoo", "convert", "random", str(tmp_path / "o.safetensors")]) == 2
 
 
+def test_pack(tmp_path: Path, capsys: Any) -> None:
+    state = {"a.weight": np.float32([[0.1, 3.0]]), "a.bias": np.float32([0.1])}
+    source, target = tmp_path / "in.pkl", tmp_path / "small.safetensors"
+    source.write_bytes(pickle.dumps({"model": state}))
+    assert main(["zoo", "pack", str(source), str(target)]) == 0
+    stated = tomllib.loads(capsys.readouterr().out)["weights"]
+    content = target.read_bytes()
+    assert stated == {
+        "file": "small.safetensors",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    found = read_checkpoint(target)
+    assert found["a.weight"].numpy().tolist() == state["a.weight"].astype(np.float16).tolist()
+    assert found["a.bias"].numpy().tolist() == state["a.bias"].tolist()
+    assert main(["zoo", "pack", str(source), str(target)]) == 2
+    again = tmp_path / "again.safetensors"
+    assert main(["zoo", "pack", str(source), str(again), "--dtype", "fp32", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["arrays"] == 2
+    assert read_checkpoint(again)["a.weight"].numpy().tolist() == state["a.weight"].tolist()
+
+
 def test_help_names_them() -> None:
-    assert set(zoo.commands) == {"show", "check", "convert"}
+    assert set(zoo.commands) == {"show", "check", "convert", "pack"}
