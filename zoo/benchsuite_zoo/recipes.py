@@ -18,7 +18,7 @@ the recipe's own over all.
 ``categories``      what the labels mean: a file of ``categories`` (``"coco"``)
 ``model_options``   options of the model, as ``benchsuite run … model.key=value`` takes them
 ``metric_options``  options of the metric that the numbers were published by
-``training``        how it was trained; see ``bases/detectron2.toml``
+``training``        how it was trained: ``benchsuite.training.options.TrainingOptions``
 ``weights``         ``url``, or ``file``: one of the folder ``weights``; ``bytes``; ``sha256``, or
                     the first digits of a digest: ``sha256_prefix`` or ``md5_prefix``
 ``published``       ``"<task>/<value>"`` to the published number, 0 to 1

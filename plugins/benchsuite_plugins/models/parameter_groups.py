@@ -8,9 +8,12 @@ from typing import Protocol, runtime_checkable
 from torch import nn
 
 from benchsuite.protocols import ParameterGroup
+from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
 
 NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, nn.GroupNorm, nn.LayerNorm)
-"""Layers whose parameters are the scale and shift of a normalisation."""
+"""Layers whose parameters are the scale and shift of a normalisation, but for ``LayerNorm2d``:
+Detectron2 does not count it, so that in the published trainings its parameters decay as weights do.
+"""
 
 
 @runtime_checkable
@@ -27,7 +30,7 @@ def group_parameters(model: nn.Module) -> list[ParameterGroup]:
     of_norms = {
         parameter
         for module in model.modules()
-        if isinstance(module, NORMS)
+        if isinstance(module, NORMS) and not isinstance(module, LayerNorm2d)
         for parameter in module.parameters(recurse=False)
     }
     layers_above = {

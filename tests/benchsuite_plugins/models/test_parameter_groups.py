@@ -8,6 +8,7 @@ from torch import nn
 
 from benchsuite_plugins.models.backbones.options import ViTOptions
 from benchsuite_plugins.models.backbones.vit import ViT
+from benchsuite_plugins.models.layers.layer_norm import LayerNorm2d
 from benchsuite_plugins.models.parameter_groups import group_parameters
 
 
@@ -57,3 +58,9 @@ def test_norms_lie_apart(detector: nn.Module) -> None:
             for kind in ("weight", "bias")
         ),
     }
+
+
+def test_layer_norms_of_feature_maps_are_no_norms_to_detectron2() -> None:
+    model = nn.Sequential(nn.LayerNorm(4), LayerNorm2d(4))
+    norms = {name for group in group_parameters(model) if group.of_norms for name in group.names}
+    assert norms == {"0.weight", "0.bias"}
