@@ -227,6 +227,38 @@ class PublishedDataset(Protocol):
     def published_image_count(self) -> int | None: ...
 
 
+@runtime_checkable
+class OutlinedDataset(Protocol):
+    """A dataset whose masks may be polygons, which a model learns from as they are.
+
+    ``truth`` has them as run lengths. ``mask_shapes`` is ``schemas.MASK_SHAPES``, a row for each
+    row of ``truth(task).instances``.
+    """
+
+    def mask_shapes(self) -> pa.Table: ...
+
+
+class ImageSource(Protocol):
+    """Where a dataset's images are: no annotations, so that it is cheap to hand to a process.
+
+    ``load`` is ``Dataset.load``; ``path`` is where an image is looked for.
+    """
+
+    def load(self, record: ImageRecord) -> Image: ...
+    def path(self, record: ImageRecord) -> Path: ...
+
+
+@runtime_checkable
+class ImageSourceDataset(Protocol):
+    """A dataset that knows where its images are apart from all else.
+
+    The processes that load images for training are given its source; of other datasets they are
+    given the whole.
+    """
+
+    def image_source(self) -> ImageSource: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Predictions:
     """Predictions, as columns.

@@ -78,6 +78,15 @@ TRUTH_INSTANCES = pa.schema(
 """Truth, one row an annotation, in file order. ``difficult``: Pascal VOC's objects that are neither
 to be found nor wrong to find; null counts as false."""
 
+MASK_SHAPES = pa.schema(
+    [
+        pa.field("polygons", pa.list_(pa.list_(pa.float64()))),
+        pa.field("segmentation", RLE_TYPE),
+    ]
+)
+"""Masks as a dataset has them, one row a row of ``TRUTH_INSTANCES``: polygons, each flat
+``x1, y1, x2, ...``, or else RLE; both null where there is no mask."""
+
 PREDICTION_IMAGES = pa.schema(
     [
         pa.field("image_id", pa.int64(), nullable=False),

@@ -71,8 +71,23 @@ def lists_from_numpy(
     Raises:
         OverflowError: there are more than 2^31 - 1 values.
     """
-    items, places = from_numpy(values), _places(offsets)
-    of = pa.list_(items.type)
+    return lists_of(from_numpy(values), offsets, present)
+
+
+def lists_of(
+    items: pa.Array[Any],
+    offsets: NDArray[np.integer[Any]],
+    present: NDArray[np.bool_] | None = None,
+) -> pa.Array[Any]:
+    """Lists of what an array holds: row ``i`` is ``items[offsets[i] : offsets[i + 1]]``.
+
+    Args:
+        offsets, present: as for ``lists_from_numpy``.
+
+    Raises:
+        OverflowError: there are more than 2^31 - 1 items.
+    """
+    of, places = pa.list_(items.type), _places(offsets)
     return pa.Array.from_buffers(of, len(offsets) - 1, [_bits(present), places], children=[items])
 
 

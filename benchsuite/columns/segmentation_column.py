@@ -13,8 +13,10 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchsuite.columns.arrow_arrays import lists_from_numpy, lists_of
 from benchsuite.columns.encoded_masks import EncodedMasks, interleaved
 from benchsuite.columns.record_checks import RecordNames
 from benchsuite.columns.segmentation_shapes import Shapes, shapes_of_values
@@ -54,6 +56,27 @@ class SegmentationColumn:
     def of_values(cls, values: Sequence[Any], names: RecordNames) -> SegmentationColumn:
         """Segmentations as ``json`` makes them, ``None`` where a record has none."""
         return cls(shapes_of_values(values), names)
+
+    @property
+    def outlined(self) -> NDArray[np.bool_]:
+        """(N,), whether a record's segmentation is polygons."""
+        outlined: NDArray[np.bool_] = self._shapes.shape == POLYGONS
+        return outlined
+
+    def polygons(self) -> pa.Array[Any]:
+        """The polygons as the records have them, flat x, y, whatever they are like; null where a
+        record has none.
+
+        Raises:
+            InputError: a segmentation is neither polygons nor RLE; the first is named.
+        """
+        for row, problem in sorted(self._shapes.malformed.items()):
+            raise self._names.error(row, f"the field 'segmentation' {problem}")
+        polygons = self._shapes.polygons
+        ends = np.concatenate([[0], np.cumsum(polygons.items, dtype=np.int64)])
+        each = lists_from_numpy(self._shapes.points, ends)
+        ends = np.concatenate([[0], np.cumsum(polygons.lengths, dtype=np.int64)])
+        return lists_of(each, ends, self.outlined)
 
     def encode(
         self, sizes: NDArray[np.int64], rows: NDArray[np.integer[Any]] | None = None

@@ -24,7 +24,7 @@ from benchsuite.columns.tables import (
 )
 from benchsuite.protocols import Truth
 from benchsuite.records import ImageRecord
-from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
+from benchsuite.schemas import MASK_SHAPES, TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category, KeypointLayout
 
 
@@ -172,6 +172,20 @@ class TruthColumns:
             keypoints=keypoints,
             source=self.source,
         )
+
+    def mask_shapes(self) -> pa.Table:
+        """``schemas.MASK_SHAPES``, a row for each row of ``truth``'s instances.
+
+        Raises:
+            InputError: a segmentation is malformed or of another size than its image.
+        """
+        sizes = image_sizes(self.image_records)[self._image_rows]
+        rows = np.flatnonzero(~self._segmentations.outlined)
+        columns = {
+            "polygons": self._segmentations.polygons(),
+            "segmentation": self._segmentations.encode(sizes, rows).column(sizes),
+        }
+        return filled_table(columns, MASK_SHAPES, len(self._ids))
 
     @cached_property
     def _image_table(self) -> pa.Table:

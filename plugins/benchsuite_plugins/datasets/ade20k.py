@@ -120,6 +120,10 @@ class Ade20kDataset:
         """The image, decoded: see ``ImageFolder.load``."""
         return self._images.load(record)
 
+    def image_source(self) -> ImageFolder:
+        """Where the images are."""
+        return self._images
+
     def truth(self, task: str) -> Truth:
         """The maps, by path."""
         if task != "semantic":

@@ -19,9 +19,9 @@ from typing import Literal
 from benchsuite.columns.person_keypoints import PERSON_KEYPOINTS
 from benchsuite.errors import DataMissingError, UsageError
 from benchsuite.protocols import Dataset, DatasetRequest
-from benchsuite.records import Image, ImageRecord
 from benchsuite.specs import Category
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
+from benchsuite_plugins.datasets.image_folder import ImageFolder
 from benchsuite_plugins.datasets.panoptic_annotations import map_folder, separated_categories
 
 __all__ = ["PERSON_KEYPOINTS", "CocoDataset", "CocoOptions", "open_coco"]
@@ -114,13 +114,12 @@ class CocoDataset(CocoFormatDataset):
     def published_image_count(self) -> int:
         return IMAGE_COUNTS[self._split]
 
-    def load(self, record: ImageRecord) -> Image:
-        """The image, decoded: see ``ImageFolder.load``."""
+    def image_source(self) -> ImageFolder:
+        """Where the images are. Raises ``DataMissingError`` where their folder is not there."""
         if not self._image_folder.is_dir():
-            raise missing(
-                f"the image folder {self._image_folder.absolute()}", self._coco, self._split
-            )
-        return super().load(record)
+            what = f"the image folder {self._image_folder.absolute()}"
+            raise missing(what, self._coco, self._split)
+        return super().image_source()
 
 
 def open_coco(request: DatasetRequest) -> Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchsuite.columns.annotation_file import AnnotationFile
 from benchsuite.columns.keypoint_categories import keypoint_layout
@@ -16,6 +16,9 @@ from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.datasets.image_folder import ImageFolder
 from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations, is_panoptic
 from benchsuite_plugins.datasets.panoptic_format import PanopticFormatDataset
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +129,20 @@ class CocoFormatDataset:
 
     def load(self, record: ImageRecord) -> Image:
         """The image, decoded: see ``ImageFolder.load``."""
+        return self.image_source().load(record)
+
+    def image_source(self) -> ImageFolder:
+        """Where the images are."""
         if self._folder is None:
             raise UsageError(
                 f"the images of {self._file} are needed, but no image folder was given;"
                 " give one with --images DIR"
             )
-        return self._folder.load(record)
+        return self._folder
+
+    def mask_shapes(self) -> pa.Table:
+        """``schemas.MASK_SHAPES``: masks as the file has them."""
+        return self._columns.mask_shapes()
 
     def truth(self, task: str) -> Truth:
         """Ground truth as columns.

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchsuite.protocols import Dataset, DatasetRequest
-from benchsuite.records import Image, ImageRecord
 from benchsuite_plugins.datasets.coco import FOLDER, IMAGE_COUNTS, missing
+from benchsuite_plugins.datasets.image_folder import ImageFolder
 from benchsuite_plugins.datasets.panoptic_annotations import map_folder
 from benchsuite_plugins.datasets.panoptic_format import PanopticFormatDataset, SemanticForm
 
@@ -71,13 +71,13 @@ class CocoPanopticDataset(PanopticFormatDataset):
     def published_image_count(self) -> int:
         return IMAGE_COUNTS[self._split]
 
-    def load(self, record: ImageRecord) -> Image:
-        """The image, decoded: see ``ImageFolder.load``."""
+    def image_source(self) -> ImageFolder:
+        """Where the images are. Raises ``DataMissingError`` where their folder is not there."""
         if not self._image_folder.is_dir():
             raise missing(
                 f"the image folder {self._image_folder.absolute()}", self._coco, self._split
             )
-        return super().load(record)
+        return super().image_source()
 
 
 def open_coco_panoptic(request: DatasetRequest) -> Dataset:

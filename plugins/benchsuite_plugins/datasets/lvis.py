@@ -69,6 +69,10 @@ class LvisDataset(CocoFormatDataset):
             )
         return ImageFolder(self._images, annotations=self._annotations).load(record)
 
+    def image_source(self) -> ImageFolder:
+        """Where the images are."""
+        return ImageFolder(self._images, annotations=self._annotations)
+
 
 def open_v1(request: DatasetRequest) -> Dataset:
     """The split of LVIS v1 that the request names."""

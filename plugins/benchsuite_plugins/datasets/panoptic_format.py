@@ -80,12 +80,16 @@ class PanopticFormatDataset:
 
     def load(self, record: ImageRecord) -> Image:
         """The image, decoded: see ``ImageFolder.load``."""
+        return self.image_source().load(record)
+
+    def image_source(self) -> ImageFolder:
+        """Where the images are."""
         if self._folder is None:
             raise UsageError(
                 f"the images of {self._file} are needed, but no image folder was given;"
                 " give one with --images DIR"
             )
-        return self._folder.load(record)
+        return self._folder
 
     def truth(self, task: str) -> Truth:
         """Ground truth as columns: panoptic maps and their segments, for both tasks."""

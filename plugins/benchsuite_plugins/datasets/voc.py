@@ -159,9 +159,13 @@ class VocDataset:
 
     def load(self, record: ImageRecord) -> Image:
         """The image, decoded: see ``ImageFolder.load``."""
+        return self.image_source().load(record)
+
+    def image_source(self) -> ImageFolder:
+        """Where the images are."""
         if not self._images.is_dir():
             raise missing(self._images, self._root, self._split)
-        return ImageFolder(self._images, annotations=self._annotations).load(record)
+        return ImageFolder(self._images, annotations=self._annotations)
 
     def truth(self, task: str) -> Truth:
         """Ground truth as columns. Raises ``InputError`` for any task but ``bbox``."""

@@ -142,6 +142,10 @@ class CityscapesDataset:
         """The image, decoded: see ``ImageFolder.load``."""
         return self._images.load(record)
 
+    def image_source(self) -> ImageFolder:
+        """Where the images are."""
+        return self._images
+
     def truth(self, task: str) -> Truth:
         """Ground truth as columns; each image has the path of its instance map too.
 
