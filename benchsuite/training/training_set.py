@@ -16,10 +16,11 @@ from benchsuite.specs import Category
 from benchsuite.targets import Target
 from benchsuite.training.defects import refuse
 from benchsuite.training.example import Example
+from benchsuite.training.options import DataOptions
 from benchsuite.training.training_truth import TrainingTruth, read_training_truth
 
 EMPTY_IMAGES = "images without anything to learn"
-UNPOSED_IMAGES = "images without a labelled keypoint"
+UNPOSED_IMAGES = "images with too few labelled keypoints"
 UNMAPPED_IMAGES = "images without a semantic map"
 
 
@@ -34,11 +35,9 @@ class TrainingSet:
         categories: the model's; labels are places among them. The dataset's are found by name, and
             instances of others are left out.
         tasks: what the model learns: they decide which fields of ``Target`` are filled.
-        keep_empty: whether images without instances are examples too; else they are left out, as
-            are, for a model of keypoints, those without a labelled one.
-        drop_invalid: whether annotations that cannot be learnt (boxes without area, masks outside
-            of their image) are left out; else they are an error. Of annotations that are as their
-            publisher made them they always are.
+        options: ``filter_empty``, ``min_keypoints_per_image`` and ``drop_invalid`` of a recipe.
+            Annotations that are as their publisher made them are taken as they are: what cannot be
+            learnt of them is left out.
         proposals: (P, 4) float32 of an image, best first, for a model that does not find regions
             itself.
 
@@ -56,15 +55,14 @@ class TrainingSet:
         categories: Sequence[Category],
         *,
         tasks: Collection[str],
-        keep_empty: bool = False,
-        drop_invalid: bool = False,
+        options: DataOptions | None = None,
         proposals: Callable[[ImageRecord], NDArray[np.float32]] | None = None,
     ) -> None:
-        dataset = opened.dataset
+        dataset, options = opened.dataset, options or DataOptions()
         truth = read_training_truth(opened, categories, tasks)
-        if not (drop_invalid or _as_published(opened)):
+        if not (options.drop_invalid or _as_published(opened)):
             refuse(truth.defects, file=truth.source, title=opened.title)
-        self._truth = _learnable(truth, keep_empty)
+        self._truth = _learnable(truth, options)
         self.dropped: Mapping[str, int] = {
             kind: count
             for kind, count in (
@@ -110,6 +108,10 @@ class TrainingSet:
         pairs = np.unique(np.stack([instances.images(), instances.labels]), axis=1)
         return pairs[0], pairs[1]
 
+    def siblings(self, index: int) -> range:
+        """Which examples are of the same dataset as this one: all."""
+        return range(len(self))
+
     def record(self, index: int) -> ImageRecord:
         """Which image an example is of."""
         truth = self._truth
@@ -152,7 +154,7 @@ def _as_published(opened: OpenedDataset) -> bool:
     return published is not None and dataset.annotation_sha256 == published
 
 
-def _learnable(truth: TrainingTruth, keep_empty: bool) -> TrainingTruth:
+def _learnable(truth: TrainingTruth, options: DataOptions) -> TrainingTruth:
     """The truth of the images that have something to learn."""
     kept = np.ones(len(truth.ids), np.bool_)
     left_out = {}
@@ -160,14 +162,15 @@ def _learnable(truth: TrainingTruth, keep_empty: bool) -> TrainingTruth:
         mapped = truth.semantic.present()
         left_out[UNMAPPED_IMAGES] = int((~mapped).sum())
         kept &= mapped
-    if truth.instances is not None and not keep_empty:
-        some = np.diff(truth.instances.starts) > 0
+    instances = truth.instances
+    if instances is not None and options.filter_empty:
+        some = np.diff(instances.starts) > 0
         left_out[EMPTY_IMAGES] = int((kept & ~some).sum())
         kept &= some
-        if truth.instances.keypoints is not None:
-            posed = np.zeros(len(kept), np.bool_)
-            labelled = (truth.instances.keypoints[:, :, 2] > 0).any(axis=1)
-            posed[truth.instances.images()[labelled]] = True
-            left_out[UNPOSED_IMAGES] = int((kept & ~posed).sum())
-            kept &= posed
+    if instances is not None and instances.keypoints is not None:
+        labelled = (instances.keypoints[:, :, 2] > 0).sum(axis=1)
+        counts = np.bincount(instances.images(), labelled, minlength=len(kept))
+        posed = counts >= options.min_keypoints_per_image
+        left_out[UNPOSED_IMAGES] = int((kept & ~posed).sum())
+        kept &= posed
     return truth.take(np.flatnonzero(kept), left_out)
