@@ -19,7 +19,7 @@ def explain(plan: RunPlan) -> dict[str, Any]:
         "model": plan.model.spec.name,
         "recipe": plan.model.recipe.name if plan.model.recipe else None,
         "model_options": options_to_json(plan.model.options),
-        "weights": locate_weights(request.weights, plan.model.recipe, plan.model.body),
+        "weights": locate_weights(plan.model.weights, plan.model.recipe, plan.model.body),
         "dataset": opened.title,
         "dataset_options": dict(opened.options),
         "annotation_sha256": opened.dataset.annotation_sha256,

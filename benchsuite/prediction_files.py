@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,13 @@ from benchsuite.categories import scored_categories
 from benchsuite.errors import DataMissingError, InputError, UsageError
 from benchsuite.inference import build_model
 from benchsuite.progress import progress
-from benchsuite.resolve import ResolvedModel, keypoint_layout, open_dataset, resolve_model
+from benchsuite.resolve import (
+    ResolvedModel,
+    keypoint_layout,
+    open_dataset,
+    resolve_model,
+    stated_layout,
+)
 from benchsuite.weights import resolve_weights
 
 if TYPE_CHECKING:
@@ -56,7 +63,7 @@ def predict_files(request: PredictRequest, tell: Callable[[str], None]) -> dict[
         overrides=request.overrides.get("model"),
     )
     categories, layout = _meaning(resolved, request)
-    weights = resolve_weights(request.weights, resolved.recipe, resolved.body)
+    weights = resolve_weights(resolved.weights, resolved.recipe, resolved.body)
     if weights.random:
         tell("random weights, the predictions mean nothing: give trained ones with --weights")
     device = use_device(request.device, threads=request.threads, seed=request.seed)
@@ -144,16 +151,17 @@ def _output_names(images: Sequence[Path]) -> dict[Path, str]:
 
 
 def _published_on(model: str) -> str:
-    """The dataset whose default recipe a bare model name means: the first that has one."""
+    """The dataset whose default recipe a bare model name means: the one that most trained weights
+    of the model are for."""
     from benchsuite.plugins import registry
 
     found = registry()
     if model in found.recipes:
         return found.recipes[model].dataset
-    for recipe in found.recipes.values():
-        if recipe.model == model and recipe.default and recipe.weights_url:
-            return recipe.dataset
-    return ""
+    trained = [each for each in found.recipes.values() if each.model == model and each.weights_url]
+    counts = Counter(each.dataset for each in trained)
+    with_default = {each.dataset for each in trained if each.default}
+    return next((dataset for dataset, _ in counts.most_common() if dataset in with_default), "")
 
 
 def _meaning(
@@ -169,10 +177,22 @@ def _meaning(
                 f"nobody says what the labels of {request.model!r} mean: name a dataset that has "
                 "them (--categories NAME|FILE)"
             )
-        return resolved.categories, None
+        return resolved.categories, _learned_layout(resolved)
     opened = open_dataset(named, tasks=resolved.spec.tasks)
     scored = scored_categories(opened.dataset.categories, resolved.spec.tasks)
     return resolved.categories or scored, keypoint_layout(opened)
+
+
+def _learned_layout(resolved: ResolvedModel) -> KeypointLayout | None:
+    """The keypoints of what the model was trained on, without opening that."""
+    from benchsuite.plugins import registry
+
+    if resolved.trained is not None:
+        return resolved.trained.keypoints
+    if resolved.recipe is None or "keypoints" not in resolved.spec.tasks:
+        return None
+    dataset = registry().datasets.get(resolved.recipe.dataset)
+    return None if dataset is None else stated_layout(dataset)
 
 
 def _instance(row: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from benchsuite.specs import (
     RecipeSpec,
     load,
 )
+from benchsuite.trained import Trained, find_trained, trained_model
 
 if TYPE_CHECKING:
     from benchsuite.protocols import Dataset
@@ -191,6 +192,8 @@ class ResolvedModel:
         body: the whole recipe.
         options: an instance of its options dataclass.
         categories: what its labels mean; ``None``: what the dataset has.
+        weights: what ``--weights`` was given, or the folder of a training that the model is of.
+        trained: the checkpoint of a training that model or weights name.
     """
 
     spec: ModelSpec
@@ -198,6 +201,8 @@ class ResolvedModel:
     body: Mapping[str, Any]
     options: Any
     categories: tuple[Category, ...] | None
+    weights: str | None = None
+    trained: Trained | None = None
 
 
 def resolve_model(
@@ -207,35 +212,48 @@ def resolve_model(
     weights: str | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> ResolvedModel:
-    """A model's or recipe's name to what shall be built for that dataset.
+    """A model's or recipe's name, or a training's folder, to what shall be built for that dataset.
 
     A model's own name stands for its default recipe on the dataset, where there is one. Naming a
-    recipe as ``weights`` chooses that recipe's options and categories too.
+    recipe or a training as ``weights`` chooses its options and categories too.
+
+    Raises:
+        UsageError: an unknown name or option, or weights of another model.
+        DataMissingError: the folder holds no training, or one without a checkpoint.
     """
     found = registry()
-    recipe = found.recipes.get(argument)
-    spec = found.models.get(recipe.model if recipe else argument)
+    registered = argument in found.recipes or argument in found.models
+    recipe, trained = found.recipes.get(argument), None if registered else trained_model(argument)
+    name = recipe.model if recipe else trained.model if trained else argument
+    spec = found.models.get(name)
     if spec is None:
-        name = recipe.model if recipe else argument
         raise found.missing("model", name, [*found.models, *found.recipes])
     if weights in found.recipes:
-        recipe = found.recipes[weights]
-        if recipe.model != spec.name:
-            raise UsageError(
-                f"--weights {weights} are of model {recipe.model!r}, not {spec.name!r}"
-            )
-    if recipe is None:
+        recipe, trained = found.recipes[weights], None
+    elif weights is not None and (theirs := find_trained(weights)) is not None:
+        trained = theirs
+    elif weights is None and trained is not None:
+        weights = argument
+    if trained is not None:
+        recipe = found.recipes.get(trained.recipe)
+    owner = trained.model if trained else recipe.model if recipe else spec.name
+    if owner != spec.name:
+        raise UsageError(f"--weights {weights} are of model {owner!r}, not {spec.name!r}")
+    if recipe is None and trained is None:
         recipe = default_recipe(spec, dataset)
     body: Mapping[str, Any] = {}
     if recipe is not None:
         body = use(recipe.source, f"recipe {recipe.name!r}")(recipe.name)
-    values = merge(body.get("model_options", {}), overrides or {})
+    values = merge(trained.options if trained else body.get("model_options", {}), overrides or {})
+    stated = trained.categories if trained else body.get("categories")
     return ResolvedModel(
         spec=spec,
         recipe=recipe,
         body=body,
         options=read_spec_options(spec.options, values, "model", spec.name),
-        categories=_categories(spec, body, weights),
+        categories=_categories(spec, stated if weights != "random" else None),
+        weights=weights,
+        trained=trained,
     )
 
 
@@ -247,10 +265,8 @@ def default_recipe(spec: ModelSpec, dataset: str) -> RecipeSpec | None:
     return None
 
 
-def _categories(
-    spec: ModelSpec, body: Mapping[str, Any], weights: str | None
-) -> tuple[Category, ...] | None:
-    if weights != "random" and (stated := body.get("categories")):
+def _categories(spec: ModelSpec, stated: Sequence[Category] | None) -> tuple[Category, ...] | None:
+    if stated:
         return tuple(stated)
     if isinstance(spec.categories, str):
         return tuple(use(spec.categories, f"categories of {spec.name!r}"))
@@ -259,9 +275,17 @@ def _categories(
 
 def keypoint_layout(opened: OpenedDataset) -> KeypointLayout | None:
     """The keypoint layout that results on this dataset are scored with."""
-    stated = opened.dataset.keypoints or opened.spec.keypoints
+    return _layout(opened.dataset.keypoints or opened.spec.keypoints, opened.spec)
+
+
+def stated_layout(spec: DatasetSpec) -> KeypointLayout | None:
+    """The keypoint layout of a dataset that has one before it is opened."""
+    return _layout(spec.keypoints, spec)
+
+
+def _layout(stated: KeypointLayout | str | None, spec: DatasetSpec) -> KeypointLayout | None:
     if isinstance(stated, str):
-        stated = use(stated, f"keypoints of {opened.spec.name!r}")
+        stated = use(stated, f"keypoints of {spec.name!r}")
     if stated is not None and not isinstance(stated, KeypointLayout):
-        raise ContractError(f"keypoints of {opened.spec.name!r} is no KeypointLayout: {stated!r}")
+        raise ContractError(f"keypoints of {spec.name!r} is no KeypointLayout: {stated!r}")
     return stated

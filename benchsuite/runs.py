@@ -198,7 +198,7 @@ def prepare(plan: RunPlan) -> Prepared:
         InputError: the weights are not the model's, or its categories are none of the dataset's.
     """
     request, opened = plan.request, plan.opened
-    weights = resolve_weights(request.weights, plan.model.recipe, plan.model.body)
+    weights = resolve_weights(plan.model.weights, plan.model.recipe, plan.model.body)
     device = use_device(request.device, threads=request.threads, seed=request.seed)
     environment = facts()
     categories, mapping = pair_categories(plan.model.categories, opened, plan.tasks)

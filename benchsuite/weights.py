@@ -17,6 +17,7 @@ from benchsuite.files.digest_cache import remembered_digests
 from benchsuite.files.digests import ExpectedDigests
 from benchsuite.paths import weights_folder
 from benchsuite.specs import RecipeSpec
+from benchsuite.trained import find_trained
 
 RANDOM = "random"
 """The argument that asks for weights drawn at random."""
@@ -75,11 +76,15 @@ class _Published:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """Where the weights are to come from: a URL, a file, or (neither) chance."""
+    """Where the weights are to come from: a URL, a file, or (neither) chance.
+
+    ``title`` is what a file is called, where its name says nothing.
+    """
 
     url: str = ""
     file: Path | None = None
     published: _Published | None = None
+    title: str = ""
 
     @property
     def is_remote(self) -> bool:
@@ -102,8 +107,9 @@ def resolve_weights(
     """The weights that ``--weights`` asks for, on this machine.
 
     Args:
-        argument: ``"random"``, the name of a recipe, an ``http:``, ``https:`` or ``file:`` URL, or
-            a file; ``None``: those of ``recipe``, random ones where it has none.
+        argument: ``"random"``, the name of a recipe, an ``http:``, ``https:`` or ``file:`` URL, a
+            training's folder or a file; ``None``: those of ``recipe``, random ones where it has
+            none.
         recipe: the recipe that the model was taken from.
         body: the whole recipe.
 
@@ -127,7 +133,7 @@ def resolve_weights(
     found = _digests(path, published)
     if published is not None and (choice.url or published.are(path, found)):
         return Weights(published.name, path, found["sha256"], random=False)
-    return Weights(path.name, path, found["sha256"], random=False)
+    return Weights(choice.title or path.name, path, found["sha256"], random=False)
 
 
 def locate_weights(
@@ -149,13 +155,14 @@ def locate_weights(
         return RANDOM
     if not choice.is_remote:
         _require_file(path)
+    title = choice.title or path.name
     size = published.bytes if published is not None else None
     if path.is_file():
         size = path.stat().st_size
     elif size is None:
         size = remote_size(choice.url)
     return {
-        "name": published.name if published is not None and choice.url else path.name,
+        "name": published.name if published is not None and choice.url else title,
         "url": choice.url or None,
         "path": str(path),
         "present": path.is_file(),
@@ -184,11 +191,16 @@ def _choose(argument: str | None, recipe: RecipeSpec | None, body: Mapping[str, 
                 f"take random ones (--weights {RANDOM})"
             )
         return _Choice(url=published.url, published=published)
+    if (trained := find_trained(argument)) is not None:
+        return _Choice(file=trained.weights, title=trained.name, published=own)
     path = Path(argument).expanduser()
     if path.is_file() or path.suffix in SUFFIXES or len(path.parts) > 1:
         return _Choice(file=path, published=own)
     raise unknown_name(
-        "weights", argument, [*recipes, RANDOM], hint="(--weights takes files and URLs too.)"
+        "weights",
+        argument,
+        [*recipes, RANDOM],
+        hint="(--weights takes files, URLs and folders of trainings too.)",
     )
 
 
