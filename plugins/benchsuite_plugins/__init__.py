@@ -13,12 +13,14 @@ from benchsuite.specs import (
     LossSpec,
     MetricSpec,
     ModelSpec,
+    TransformSpec,
 )
 from benchsuite_plugins.datasets.specs import DATASETS
 from benchsuite_plugins.formats.specs import FORMATS
 from benchsuite_plugins.losses.specs import LOSSES
 from benchsuite_plugins.metrics.specs import METRICS
 from benchsuite_plugins.models.specs import MODELS
+from benchsuite_plugins.transforms.specs import TRANSFORMS
 
 BENCHSUITE_CONTRACT = (1, 3)
 
@@ -36,6 +38,11 @@ def benchsuite_datasets() -> list[DatasetSpec]:
 @hookimpl
 def benchsuite_losses() -> list[LossSpec]:
     return LOSSES
+
+
+@hookimpl
+def benchsuite_transforms() -> list[TransformSpec]:
+    return TRANSFORMS
 
 
 @hookimpl

@@ -126,7 +126,7 @@ class ImageInput:
         }
 
 
-def shortest_edge_size(height: int, width: int, short: int, long: int) -> tuple[int, int]:
+def shortest_edge_size(height: int, width: int, short: int, long: float) -> tuple[int, int]:
     """Height and width of an image whose shorter side becomes ``short``, unless the longer one
     would pass ``long``: then that one becomes ``long``.
 
