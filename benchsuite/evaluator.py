@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchsuite.columns.arrow_arrays import from_numpy, to_numpy
+from benchsuite.columns.ids import among, distinct
 from benchsuite.columns.sources import read_predictions, read_truth
 from benchsuite.errors import InputError
 from benchsuite.metric_selection import make_metric, metrics_with_prefix
@@ -139,20 +140,21 @@ class Evaluator:
             self._spec.task,
             lenient=self._lenient,
         )
-        having = np.unique(to_numpy(given.instances["image_id"]))
-        ids = having if image_ids is None else np.unique(np.fromiter(image_ids, np.int64))
-        if strange := set(having.tolist()) - set(ids.tolist()):
+        having = to_numpy(given.instances["image_id"])
+        ids = distinct(having if image_ids is None else np.fromiter(image_ids, np.int64))
+        strange = having[~among(having, ids)]
+        if len(strange):
             raise InputError(
-                f"image {min(strange)} has predictions, but is not among image_ids",
+                f"image {strange.min()} has predictions, but is not among image_ids",
                 file=given.source or None,
             )
         if again := self._seen.intersection(ids.tolist()):
             raise InputError(f"image {min(again)} was updated before", file=given.source or None)
-        rows = np.isin(to_numpy(given.images["image_id"]), ids)
-        images = given.images.filter(from_numpy(rows))
-        if len(images) != len(ids):
-            unknown = np.setdiff1d(ids, to_numpy(images["image_id"]))
+        known = to_numpy(given.images["image_id"])
+        unknown = ids[~among(ids, known)]
+        if len(unknown):
             raise InputError(f"image {unknown[0]} is not among the truth's images")
+        images = _rows_of(given.images, ids)
         batch = Predictions(images, given.instances, given.source)
         self._tables.append(self._metric.match(self._truth, batch))
         self._seen.update(ids.tolist())
@@ -194,9 +196,9 @@ class Evaluator:
             ci: with confidence intervals, of ``replicates`` drawn with ``seed``.
         """
         every = to_numpy(self._truth.images["image_id"])
-        missing = every[~np.isin(every, self.image_ids)]
-        tables = list(self._tables)
         scored = self.image_ids
+        missing = every[~among(every, scored)]
+        tables = list(self._tables)
         if len(missing) and not only_updated:
             tables.append(self._match_nothing(missing))
             scored = every
@@ -226,9 +228,14 @@ class Evaluator:
     def _match_nothing(self, image_ids: Any) -> pa.Table:
         """The match table of images in which nothing was found."""
         nothing = read_predictions([], self._truth.images, self._truth.categories, self._spec.task)
-        rows = np.isin(to_numpy(nothing.images["image_id"]), np.array(image_ids, np.int64))
-        images = nothing.images.filter(from_numpy(rows))
+        images = _rows_of(nothing.images, np.array(image_ids, np.int64))
         return self._metric.match(self._truth, Predictions(images, nothing.instances))
+
+
+def _rows_of(images: pa.Table, ids: NDArray[np.int64]) -> pa.Table:
+    """The rows of some images."""
+    wanted = among(to_numpy(images["image_id"]), ids)
+    return images if wanted.all() else images.filter(from_numpy(wanted))
 
 
 def evaluate(

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import from_numpy
+from benchsuite.columns.ids import places as places_among
 from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.let_pass import LetPass
 from benchsuite.columns.record_checks import CheckedRecords
@@ -156,13 +157,13 @@ class _Reading:
         """(N,) the place among the known ids of each, and (N,) whether it is among them."""
         where = f"dataset's {what}"
         if not self._lenient:
-            places = self._records.referred(field, ids, known, where)
-            return places, np.ones(len(ids), np.bool_)
-        places, found = self._records.places(ids, known)
+            at = self._records.referred(field, ids, known, where)
+            return at, np.ones(len(ids), np.bool_)
+        at, found = places_among(ids, known)
         article = "an" if field == "image_id" else "a"
         problem = f"{article} {field} that is not among the {where}"
         self._count(~found, problem, "left out", dropped=True)
-        return places, found
+        return at, found
 
     def scores(self) -> NDArray[np.float64]:
         scores = self._records.required_numbers("score", finite=not self._lenient)

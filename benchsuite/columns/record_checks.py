@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchsuite.columns.ids import places
 from benchsuite.errors import InputError
 
 if TYPE_CHECKING:
     from benchsuite.columns.keypoint_column import KeypointColumn
     from benchsuite.columns.segmentation_column import SegmentationColumn
-
-
-_WIDEST = 1 << 22
-"""A table of more ids than this would not be faster than a search."""
 
 
 class Ids(Protocol):
@@ -139,21 +136,6 @@ class CheckedRecords(ABC):
             raise self.names.missing(present, field)
         return numbers
 
-    def places(
-        self, ids: NDArray[np.int64], known: ArrayLike
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(N,) the place among ``known`` of each id, and (N,) whether it is among them."""
-        known_ids = np.asarray(known, np.int64)
-        if not len(known_ids):
-            return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
-        low, high = int(known_ids.min()), int(known_ids.max())
-        if high - low < _WIDEST:
-            return _looked_up(ids, known_ids, low, high)
-        order = np.argsort(known_ids, kind="stable")
-        ascending = known_ids[order]
-        places = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
-        return order[places], ascending[places] == ids
-
     def referred(
         self, field: str, ids: NDArray[np.int64], known: ArrayLike, where: str
     ) -> NDArray[np.int64]:
@@ -162,11 +144,11 @@ class CheckedRecords(ABC):
         Raises:
             InputError: an id is not among them.
         """
-        places, found = self.places(ids, known)
+        at, found = places(ids, known)
         if not found.all():
             first = found.argmin()
             raise self.names.error(first, f"{field} {ids[first]} is not among the {where}")
-        return places
+        return at
 
     def unique_ids(self) -> NDArray[np.int64]:
         """(N,) int64, the field ``id``. Raises ``InputError`` where two records share one."""
@@ -177,16 +159,3 @@ class CheckedRecords(ABC):
             first, second = order[repeated[0]], order[repeated[0] + 1]
             raise self.names.error(second, f"has the same id as {self.names.name}[{first}]")
         return ids
-
-
-def _looked_up(
-    ids: NDArray[np.int64], known: NDArray[np.int64], low: int, high: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """As ``places``, by a table of all ids from the lowest known to the highest."""
-    outside = high - low + 1
-    table = np.full(outside + 1, -1, np.int64)
-    table[known - low] = np.arange(len(known))
-    within = (ids >= low) & (ids <= high)
-    places = table[np.where(within, ids - low, outside)]
-    found = places >= 0
-    return np.maximum(places, 0), found

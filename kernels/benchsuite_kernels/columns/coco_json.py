@@ -30,12 +30,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import coco_json_reference
 from benchsuite_kernels.dispatch import native, tally
 
 PADDING = 64
@@ -45,8 +44,7 @@ NONE, COUNTS, RUNS, POLYGONS = range(4)
 """What a record's segmentation is: missing, RLE with a string, RLE with run lengths, polygons."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A field of N records.
 
     Attributes:
@@ -58,8 +56,7 @@ class Field:
     present: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
+class Lists(NamedTuple):
     """Lists of N records, one after the other.
 
     Attributes:
@@ -71,8 +68,7 @@ class Lists:
     lengths: NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
-class Segmentations:
+class Segmentations(NamedTuple):
     """The segmentations of N records.
 
     Attributes:
@@ -223,6 +219,8 @@ class _Kernels(Protocol):
 def _serving(operator: str) -> _Kernels:
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import coco_json_reference
+
         tally(operator, "reference")
         return coco_json_reference
     tally(operator, "c++")

@@ -24,9 +24,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import detection_match_reference
-from benchsuite_kernels.columns.detection_match_reference import NEARLY_ONE
-from benchsuite_kernels.columns.match_arrays import Detections, Matches, Truths
+from benchsuite_kernels.columns.match_arrays import NEARLY_ONE, Detections, Matches, Truths
 from benchsuite_kernels.columns.native_overlaps import native_overlaps
 from benchsuite_kernels.columns.overlaps import (
     BoundaryOverlaps,
@@ -99,6 +97,8 @@ def match_detections(
     require_sides(overlaps, len(detections), len(truths))
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import detection_match_reference
+
         tally("match_detections", "reference")
         return detection_match_reference.match_detections(
             detections, truths, overlaps, iou_thresholds, area_ranges, most_detections, which

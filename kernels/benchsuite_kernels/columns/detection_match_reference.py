@@ -7,14 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns.match_arrays import Bits, Detections, Matches, Truths
+from benchsuite_kernels.columns.match_arrays import NEARLY_ONE, Bits, Detections, Matches, Truths
 from benchsuite_kernels.columns.overlaps import Floats, Overlaps, Rows
 from benchsuite_kernels.columns.overlaps_reference import overlap_matrix
 
 _Flags = NDArray[np.bool_]
-
-NEARLY_ONE = 1 - 1e-10
-"""The overlap that a threshold above it is lowered to."""
 
 
 def counted_detections(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import federated_detections_reference
 from benchsuite_kernels.dispatch import native, tally
 
 
@@ -84,6 +83,8 @@ def federated_detections(
     """
     extension = native()
     if extension is None or np.isnan(scores).any():
+        from benchsuite_kernels.columns import federated_detections_reference
+
         tally("federated_detections", "reference")
         found = federated_detections_reference.federated_detections(
             image_ids,

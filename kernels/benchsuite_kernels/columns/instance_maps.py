@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import instance_maps_reference
 from benchsuite_kernels.dispatch import native, tally
 
 
@@ -97,6 +96,8 @@ class _Kernels(Protocol):
 def _serving(operator: str) -> _Kernels:
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import instance_maps_reference
+
         tally(operator, "reference")
         return instance_maps_reference
     tally(operator, "c++")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from benchsuite_kernels.columns.overlaps import require
 
 Bits = NDArray[np.unsignedinteger[Any]]
+
+NEARLY_ONE = 1 - 1e-10
+"""The overlap that a threshold above it is lowered to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,7 @@ class Truths:
         return len(self.groups)
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(NamedTuple):
     """Who matched whom. Bit ``t`` of a number stands for IoU threshold ``t``.
 
     The numbers are of the smallest unsigned dtype with that many bits. A detection that is neither

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import match_groups_reference
 from benchsuite_kernels.columns.overlaps import require
 from benchsuite_kernels.dispatch import native, tally
 
@@ -45,6 +44,8 @@ def match_groups(
             raise ValueError(f"{name} do not ascend")
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import match_groups_reference
+
         tally("match_groups", "reference")
         return match_groups_reference.match_groups(images, categories, image_ids, category_ids)
     tally("match_groups", "c++")

@@ -9,18 +9,15 @@ stable sort by descending score.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import match_order_reference
 from benchsuite_kernels.dispatch import native, tally
 
 
-@dataclass(frozen=True, slots=True)
-class MatchRows:
+class MatchRows(NamedTuple):
     """A match table's rows as arrays.
 
     Attributes:
@@ -42,8 +39,7 @@ class MatchRows:
     ignored: Sequence[NDArray[np.unsignedinteger[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class MatchOrder:
+class MatchOrder(NamedTuple):
     """Places of rows, those of a category together.
 
     Attributes:
@@ -74,6 +70,8 @@ def match_order(rows: MatchRows, category_ids: NDArray[np.int64], *, threads: in
         raise ValueError("category_ids do not ascend")
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import match_order_reference
+
         tally("match_order", "reference")
         found = match_order_reference.match_order(rows, category_ids)
     else:

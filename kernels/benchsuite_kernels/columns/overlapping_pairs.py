@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import overlapping_pairs_reference
 from benchsuite_kernels.columns.match_arrays import Detections
 from benchsuite_kernels.columns.native_overlaps import native_overlaps
 from benchsuite_kernels.columns.overlaps import GivenOverlaps, Overlaps, require, require_sides
@@ -51,6 +50,8 @@ def overlapping_pairs(
         raise ValueError(f"the least overlap that counts is {least}, not above 0")
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import overlapping_pairs_reference
+
         tally("overlapping_pairs", "reference")
         found = overlapping_pairs_reference.overlapping_pairs(
             detection_groups, truth_groups, overlaps, crowd, least

@@ -6,20 +6,18 @@ of threads. Precision is at its best where a truth is found, so only true positi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import precision_recall_reference
 from benchsuite_kernels.columns.match_order import MatchOrder, MatchRows
 from benchsuite_kernels.dispatch import native, tally
 
 _Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class CurveAxes:
+class CurveAxes(NamedTuple):
     """What curves are read off at.
 
     Attributes:
@@ -34,8 +32,7 @@ class CurveAxes:
     max_detections: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageWeights:
+class ImageWeights(NamedTuple):
     """How often each image counts; an image that is not named does not count.
 
     Attributes:
@@ -47,8 +44,7 @@ class ImageWeights:
     weights: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class PrecisionRecallArrays:
+class PrecisionRecallArrays(NamedTuple):
     """What COCOeval calls ``eval``; -1 where there is no truth to find.
 
     Attributes:
@@ -87,6 +83,8 @@ def precision_recall(
     """
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import precision_recall_reference
+
         tally("precision_recall", "reference")
         found = precision_recall_reference.precision_recall(rows, order, axes, weights)
     else:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import proposal_coverage_reference
 from benchsuite_kernels.columns.overlaps import require
 from benchsuite_kernels.dispatch import native, tally
 
@@ -62,6 +61,8 @@ def proposal_coverage(
         raise ValueError(f"{limits.min()} proposals of an image cannot count")
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import proposal_coverage_reference
+
         tally("proposal_coverage", "reference")
         return proposal_coverage_reference.proposal_coverage(
             groups, scores, boxes, truth_groups, truth_boxes, counted, limits

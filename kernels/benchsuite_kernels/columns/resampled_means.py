@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import resampled_means_reference
 from benchsuite_kernels.columns.match_order import MatchOrder, MatchRows
 from benchsuite_kernels.columns.precision_recall import CurveAxes
 from benchsuite_kernels.dispatch import native, tally
@@ -69,6 +68,8 @@ def resampled_means(
     """
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import resampled_means_reference
+
         tally("resampled_means", "reference")
         return resampled_means_reference.resampled_means(rows, order, axes, means, images, weights)
     tally("resampled_means", "c++")

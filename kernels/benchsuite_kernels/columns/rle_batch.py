@@ -15,7 +15,6 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import rle_batch_reference
 from benchsuite_kernels.dispatch import native, tally
 
 P = ParamSpec("P")
@@ -117,6 +116,8 @@ class _Kernels(Protocol):
 def _serving(operator: str) -> _Kernels:
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import rle_batch_reference
+
         tally(operator, "reference")
         return rle_batch_reference
     tally(operator, "c++")

@@ -14,7 +14,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite_kernels.columns import rotated_iou_reference
 from benchsuite_kernels.columns.overlaps import GivenOverlaps, require
 from benchsuite_kernels.columns.rotated_boxes import cosine_and_sine
 from benchsuite_kernels.dispatch import native, tally
@@ -68,6 +67,8 @@ def rotated_iou(
     stop = np.searchsorted(ascending, detection_groups, side="right")
     extension = native()
     if extension is None:
+        from benchsuite_kernels.columns import rotated_iou_reference
+
         tally("rotated_iou", "reference")
         found = rotated_iou_reference.overlapping(*sides, crowd, order, first, stop, least)
     else:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import to_numpy
+from benchsuite.columns.ids import among, distinct
 from benchsuite.errors import ContractError, InputError
 from benchsuite.protocols import Predictions, Truth
 from benchsuite.specs import KeypointLayout
@@ -89,10 +90,10 @@ class Grouped:
         )
         kept = groups >= 0
         if not kept.all():
-            strange = np.flatnonzero(~kept & ~np.isin(categories, evaluated.known_ids))
+            strange = np.flatnonzero(~kept & ~among(categories, evaluated.known_ids))
             if len(strange):
                 raise _unknown(side, "category_id", strange[0])
-            strange = np.flatnonzero(~kept & ~np.isin(images, evaluated.image_ids))
+            strange = np.flatnonzero(~kept & ~among(images, evaluated.image_ids))
             if every_image and len(strange):
                 raise _unknown(side, "image_id", strange[0])
             side, groups = side.take(np.flatnonzero(kept)), groups[kept]
@@ -185,14 +186,14 @@ def match(
 def _evaluated(
     truth: Truth, predictions: Predictions, header: MatchHeader, apart: bool
 ) -> Evaluated:
-    images = np.unique(to_numpy(predictions.images["image_id"]))
-    unknown = images[~np.isin(images, to_numpy(truth.images["image_id"]))]
+    images = distinct(to_numpy(predictions.images["image_id"]))
+    unknown = images[~among(images, to_numpy(truth.images["image_id"]))]
     if len(unknown):
         raise InputError(
             f"image_id {unknown[0]} is not among the images of {truth.source or 'the dataset'}",
             file=predictions.source or None,
         )
-    known = np.unique(np.array([category.id for category in truth.categories], np.int64))
+    known = distinct(np.array([category.id for category in truth.categories], np.int64))
     # Where categories are not told apart the header has but the one number that stands for all.
     wanted = np.array(header.category_ids, np.int64) if apart else known
     return Evaluated(images, wanted, known, apart)

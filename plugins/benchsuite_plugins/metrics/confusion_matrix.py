@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchsuite.columns.arrow_arrays import from_numpy
 from benchsuite.errors import ContractError, UsageError
-from benchsuite_kernels.columns.detection_match_reference import NEARLY_ONE
+from benchsuite_kernels.columns.match_arrays import NEARLY_ONE
 from benchsuite_plugins.metrics.counted_matches import known_pairs, read_matches
 from benchsuite_plugins.metrics.image_weights import row_weights
 from benchsuite_plugins.metrics.match_table import MatchHeader

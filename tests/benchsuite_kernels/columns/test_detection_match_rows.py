@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchsuite_kernels.columns import detection_match, rle
+from benchsuite_kernels.columns import detection_match, detection_match_reference, rle
 from benchsuite_kernels.columns.detection_match import (
     BoxOverlaps,
     Detections,
@@ -107,7 +107,7 @@ def test_both_implementations_agree_on_many_rows(groups: np.ndarray, most: int) 
     sides = random_sides(random, 3000, 700, groups)
     overlaps = BoxOverlaps(random_boxes(random, 3000), random_boxes(random, 700))
     got = [matched(sides, overlaps, most=most, threads=threads) for threads in (1, 4)]
-    want = detection_match.detection_match_reference.match_detections(
+    want = detection_match_reference.match_detections(
         *sides, overlaps, THRESHOLDS, RANGES, most, True
     )
     for each in got:
@@ -121,7 +121,7 @@ def test_both_implementations_agree_on_few_truths_among_many_groups() -> None:
     overlaps = BoxOverlaps(random_boxes(random, 40_000), random_boxes(random, 400))
     for spread in (groups, np.arange(30_000)):
         sides = random_sides(random, 40_000, 400, spread)
-        want = detection_match.detection_match_reference.match_detections(
+        want = detection_match_reference.match_detections(
             *sides, overlaps, THRESHOLDS, RANGES, 100, True
         )
         assert_equal(matched(sides, overlaps), want)
@@ -129,7 +129,7 @@ def test_both_implementations_agree_on_few_truths_among_many_groups() -> None:
 
 
 def assert_equal(got: Matches, want: Matches) -> None:
-    for name in Matches.__slots__:
+    for name in Matches._fields:
         array, expected = getattr(got, name), getattr(want, name)
         assert array.dtype == expected.dtype, name
         np.testing.assert_array_equal(array, expected, err_msg=name)

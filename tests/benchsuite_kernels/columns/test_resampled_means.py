@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -94,7 +93,7 @@ def test_kernel_equals_reference(case: Any, seed: int, threads: int) -> None:
 def test_more_values_than_a_summation_block() -> None:
     generator = np.random.default_rng(0)
     rows = table(generator, 4000, 10)
-    rows = dataclasses.replace(rows, categories=generator.integers(0, 20, 4000))
+    rows = rows._replace(categories=generator.integers(0, 20, 4000))
     order = match_order(rows, np.arange(20), threads=2)
     axes = CurveAxes(10, np.linspace(0, 1, 101), (100,))
     means = [CurveMean(False, 0, 0), CurveMean(False, 1, 0, 3), CurveMean(True, 0, 0)]
