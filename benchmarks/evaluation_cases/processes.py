@@ -61,6 +61,8 @@ class Job:
             environment["PYTHONPATH"] = os.pathsep.join(map(str, folders))
         else:
             environment.pop("PYTHONPATH", None)
+        # Peers were compiled when they were installed: what runs from its sources may be kept, too.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         processors = sorted(os.sched_getaffinity(0))[: self.threads]
         return subprocess.Popen(
             [

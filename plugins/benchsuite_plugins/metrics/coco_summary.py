@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -48,7 +47,7 @@ def per_class(curves: PrecisionRecall) -> pa.Table:
     flat = means.reshape(-1)
     columns = [
         from_numpy(np.repeat(np.array(curves.header.category_ids, np.int64), len(values))),
-        _names([value.name for value in values], len(means)),
+        from_values([value.name for value in values] * len(means), pa.string()),
         from_numpy(flat, flat > -1),
     ]
     return pa.Table.from_arrays(columns, schema=PER_CLASS)
@@ -74,7 +73,7 @@ def pr_curves(curves: PrecisionRecall) -> pa.Table:
     columns = [
         from_numpy(np.array(curves.header.category_ids, np.int64)[k]),
         from_numpy(ious[t]),
-        _names([protocol.areas[a]], len(k)),
+        from_values([protocol.areas[a]] * len(k), pa.string()),
         from_numpy(np.full(len(k), protocol.max_detections[m], np.int32)),
         lists_from_numpy(np.tile(protocol.recalls, len(k)), points),
         lists_from_numpy(curves.precision[t, :, k, a, m].reshape(-1), points),
@@ -102,9 +101,3 @@ def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
         total += np.add.reduce(values[:, first : first + SUMMATION_BLOCK], axis=1)
     means: NDArray[np.float64] = total / values.shape[1]
     return means
-
-
-def _names(names: list[str], times: int) -> pa.Array[Any]:
-    """The names, over and over."""
-    places = np.tile(np.arange(len(names), dtype=np.int32), times)
-    return from_values(names, pa.string()).take(from_numpy(places))
