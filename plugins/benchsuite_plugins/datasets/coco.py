@@ -22,7 +22,8 @@ from benchsuite.protocols import Dataset, DatasetRequest
 from benchsuite.specs import Category
 from benchsuite_plugins.datasets.coco_format import CocoFormatDataset
 from benchsuite_plugins.datasets.image_folder import ImageFolder
-from benchsuite_plugins.datasets.panoptic_annotations import map_folder, separated_categories
+from benchsuite_plugins.datasets.panoptic_annotations import separated_categories
+from benchsuite_plugins.datasets.panoptic_files import map_folder
 
 __all__ = ["PERSON_KEYPOINTS", "CocoDataset", "CocoOptions", "open_coco"]
 

@@ -14,7 +14,8 @@ from benchsuite.protocols import Dataset, DatasetRequest, Truth
 from benchsuite.records import Image, ImageRecord
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.datasets.image_folder import ImageFolder
-from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations, is_panoptic
+from benchsuite_plugins.datasets.panoptic_annotations import PanopticAnnotations
+from benchsuite_plugins.datasets.panoptic_files import is_panoptic
 from benchsuite_plugins.datasets.panoptic_format import PanopticFormatDataset
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchsuite.protocols import Dataset, DatasetRequest
 from benchsuite_plugins.datasets.coco import FOLDER, IMAGE_COUNTS, missing
 from benchsuite_plugins.datasets.image_folder import ImageFolder
-from benchsuite_plugins.datasets.panoptic_annotations import map_folder
+from benchsuite_plugins.datasets.panoptic_files import map_folder
 from benchsuite_plugins.datasets.panoptic_format import PanopticFormatDataset, SemanticForm
 
 __all__ = ["CocoPanopticDataset", "CocoPanopticOptions", "open_coco_panoptic"]

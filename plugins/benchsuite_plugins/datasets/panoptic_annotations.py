@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from benchsuite.protocols import Truth
 from benchsuite.records import ImageRecord
 from benchsuite.schemas import TRUTH_IMAGES, TRUTH_INSTANCES
 from benchsuite.specs import Category
+from benchsuite_plugins.datasets.panoptic_files import map_folder
 
 THINGS = Category(0, "things", isthing=False)
 """All things as one category, as Detectron2 numbers and names it."""
@@ -140,20 +140,6 @@ class PanopticAnnotations:
 def separated_categories(categories: Sequence[Category]) -> tuple[Category, ...]:
     """``THINGS``, then the kinds of stuff."""
     return (THINGS, *(category for category in categories if not category.isthing))
-
-
-def is_panoptic(file: Path) -> bool:
-    """Whether an annotation file speaks of segments of maps; cheap, without parsing it."""
-    if not file.is_file() or not file.stat().st_size:
-        return False
-    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
-        return content.find(b'"segments_info"') >= 0
-
-
-def map_folder(file: Path) -> Path | None:
-    """Where the maps of a panoptic file are; ``None`` where there is no such folder."""
-    candidates = (file.parent / file.stem, file.parent.parent / file.stem)
-    return next((folder for folder in candidates if folder.is_dir()), None)
 
 
 def _existing(folder: Path) -> Path:

@@ -25,9 +25,10 @@ from benchsuite.errors import DataMissingError, InputError
 from benchsuite.protocols import Dataset, DatasetRequest, Truth, TruthRequest
 from benchsuite.records import Image, ImageRecord
 from benchsuite_plugins.datasets.image_folder import ImageFolder
+from benchsuite_plugins.formats.recognition import VOC_ANNOTATIONS
 from benchsuite_plugins.formats.voc_annotations import read_truth
 from benchsuite_plugins.formats.voc_categories import CATEGORIES
-from benchsuite_plugins.formats.voc_folder import ANNOTATIONS, IMAGES
+from benchsuite_plugins.formats.voc_folder import IMAGES
 from benchsuite_plugins.formats.written_images import image_records
 
 __all__ = ["CATEGORIES", "VocDataset", "open_voc"]
@@ -125,7 +126,7 @@ class VocDataset:
         self._root, self._split = root, split
         year, _, name = split.partition("_")
         folder = layout(root, year)
-        self._annotations = folder / ANNOTATIONS
+        self._annotations = folder / VOC_ANNOTATIONS
         self._list = folder / "ImageSets" / "Main" / f"{name}.txt"
         self._images = images or folder / IMAGES
         for needed in (self._annotations, self._list):

@@ -18,7 +18,8 @@ from benchsuite.files.exclusive import exclusive
 from benchsuite.files.writable import writing_in
 from benchsuite.protocols import FetchRequest
 from benchsuite_plugins.datasets.voc import KIT, PUBLISHER, SPLITS, Archive, layout
-from benchsuite_plugins.formats.voc_folder import ANNOTATIONS, IMAGES
+from benchsuite_plugins.formats.recognition import VOC_ANNOTATIONS
+from benchsuite_plugins.formats.voc_folder import IMAGES
 
 MIRROR_VARIABLE = "BENCHSUITE_VOC_MIRROR"
 """A URL to take the publisher's place: ``https:``, ``http:``, or ``file:`` for a folder."""
@@ -87,7 +88,7 @@ def _download(archive: Archive, downloads: Path, splits: tuple[str, ...]) -> Pat
 def _unpack(path: Path, archive: Archive, root: Path) -> None:
     folder = layout(root, archive.year)
     prefix = f"{KIT}/VOC{archive.year}/"
-    for below in ((f"{ANNOTATIONS}/", f"{IMAGES}/"), ("ImageSets/Main/",)):
+    for below in ((f"{VOC_ANNOTATIONS}/", f"{IMAGES}/"), ("ImageSets/Main/",)):
         with byte_progress(f"unpacking {archive.name}") as report:
             extract_tar(path, folder, prefix=prefix, below=below, progress=report)
 

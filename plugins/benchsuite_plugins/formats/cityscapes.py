@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from itertools import islice
-from pathlib import Path
 
 from benchsuite.columns.arrow_arrays import is_present
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite_plugins.datasets.cityscapes.dataset import CityscapesDataset
 from benchsuite_plugins.formats import cityscapes_instances, cityscapes_label_maps
-
-_RESULT = re.compile(r"[^_]+_\d{6}_\d{6}.*\.(txt|png)")
-_LOOKED_AT = 200
-"""Names that are looked at, of a folder whose content is not known."""
-
-
-def recognises(path: Path) -> bool:
-    """Whether a folder holds ``gtFine``, or files that are named as results on frames are."""
-    if not path.is_dir():
-        return False
-    if (path / "gtFine").is_dir():
-        return True
-    return any(_RESULT.fullmatch(each.name) for each in islice(path.rglob("*_*_*"), _LOOKED_AT))
 
 
 def read_truth(request: TruthRequest) -> Truth:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from benchsuite.errors import InputError
 from benchsuite.specs import Category
+from benchsuite_plugins.formats.label_files import CLASS_FILE
 from benchsuite_plugins.formats.text_file import line_error, lines_of, shortened
-
-CLASS_FILE = "classes.txt"
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,10 +20,7 @@ from benchsuite.columns.keypoint_categories import keypoint_layout
 from benchsuite.columns.predictions_of_records import FIELDS
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite.specs import Category, KeypointLayout
-from benchsuite_plugins.formats import coco_panoptic
 from benchsuite_plugins.formats.losses import prediction_losses, truth_losses
-
-_BEGINNING = 1000
 
 _KEPT = (
     "annotation_id",
@@ -37,14 +33,6 @@ _KEPT = (
     "negative_category_ids",
     "segmentation",
 )
-
-
-def recognises(path: Path) -> bool:
-    """Whether a file begins as a JSON object or array does, and is no panoptic file."""
-    if not path.is_file() or coco_panoptic.recognises(path):
-        return False
-    with path.open("rb") as file:
-        return file.read(_BEGINNING).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
 def read_truth(request: TruthRequest) -> Truth:

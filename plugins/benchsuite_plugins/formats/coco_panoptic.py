@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from benchsuite.columns.map_folders import read_coco_panoptic_predictions
@@ -20,9 +19,8 @@ from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
 from benchsuite_plugins.datasets.panoptic_annotations import (
     PanopticAnnotations,
-    is_panoptic,
-    map_folder,
 )
+from benchsuite_plugins.datasets.panoptic_files import map_folder
 from benchsuite_plugins.formats.losses import prediction_losses, truth_losses
 from benchsuite_plugins.formats.panoptic_maps import (
     PanopticImage,
@@ -36,14 +34,6 @@ from benchsuite_plugins.formats.written_images import flat_names, folders_lost, 
 TASKS_OF_MAPS = ("semantic", "panoptic")
 
 _KEPT = ("panoptic", "segmentation", "bbox", "area", "category_id", "image_id")
-
-
-def recognises(path: Path) -> bool:
-    """Whether a JSON file lists segments of maps that are in a folder called as it is."""
-    if not path.is_file() or path.suffix.lower() != ".json":
-        return False
-    # Looking for the folder is cheap; looking through a large file of detections is not.
-    return map_folder(path) is not None and is_panoptic(path)
 
 
 def read_truth(request: TruthRequest) -> Truth:

@@ -24,20 +24,18 @@ from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRe
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
 from benchsuite_kernels.columns.rotated_boxes import smallest_boxes
-from benchsuite_plugins.formats.class_names import CLASS_FILE, listed_categories, numbered
+from benchsuite_plugins.formats.class_names import listed_categories, numbered
 from benchsuite_plugins.formats.image_files import by_stem, find_images, image_sizes
 from benchsuite_plugins.formats.image_names import ImageNames, image_ids
+from benchsuite_plugins.formats.label_files import label_files
 from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
+from benchsuite_plugins.formats.recognition import DOTA_DETECTIONS, DOTA_HEADER, DOTA_LABELS
 from benchsuite_plugins.formats.text_file import (
-    first_line,
     line_error,
     lines_of,
     numbers,
     shortened,
 )
-
-LABELS = "labelTxt"
-DETECTIONS = re.compile(r"Task1_(?P<name>.+)\.txt")
 
 NAMES = (
     "plane",
@@ -63,34 +61,8 @@ NAMES = (
 
 VERSIONS = (15, 16, 18)
 
-_HEADER = re.compile(r"(imagesource|gsd):", re.IGNORECASE)
-
 Object = tuple[int, str, list[float], bool]
 """Line, category, eight coordinates, difficult."""
-
-
-def recognises(path: Path) -> bool:
-    """Whether a folder holds ``labelTxt``, label files of quadrilaterals, or files of Task 1."""
-    if not path.is_dir():
-        return False
-    if (path / LABELS).is_dir() or any(DETECTIONS.fullmatch(f.name) for f in path.glob("Task1_*")):
-        return True
-    found = first_line(file for file in path.glob("*.txt") if file.name != CLASS_FILE)
-    if found is None:
-        return False
-    line = found.decode("utf-8", "replace")
-    fields = line.split()
-    return _HEADER.match(line) is not None or (
-        len(fields) in (9, 10) and all(map(_is_number, fields[:8])) and not _is_number(fields[8])
-    )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def read_truth(request: TruthRequest) -> Truth:
@@ -105,10 +77,10 @@ def read_truth(request: TruthRequest) -> Truth:
         DataMissingError: there is no label file, or an image is missing from the image folder.
         InputError: a line is malformed, or of a category that is not known; names file and line.
     """
-    folder = request.path / LABELS if (request.path / LABELS).is_dir() else request.path
+    folder = request.path / DOTA_LABELS if (request.path / DOTA_LABELS).is_dir() else request.path
     if request.split is not None:
         folder = _split_folder(request.path, request.split)
-    files = [file for file in sorted(folder.glob("*.txt")) if file.name != CLASS_FILE]
+    files = label_files(folder, below=False)
     if not files:
         raise DataMissingError(f"there are no DOTA labels (*.txt) in {folder}")
     objects: list[list[Object]] = []
@@ -143,11 +115,11 @@ def read_truth(request: TruthRequest) -> Truth:
 
 
 def _split_folder(path: Path, split: str) -> Path:
-    for folder in (path / split / LABELS, path / LABELS / split, path / split):
+    for folder in (path / split / DOTA_LABELS, path / DOTA_LABELS / split, path / split):
         if folder.is_dir():
             return folder
     raise DataMissingError(
-        f"there are no labels of the split {split!r}: no {path / split / LABELS}"
+        f"there are no labels of the split {split!r}: no {path / split / DOTA_LABELS}"
     )
 
 
@@ -159,7 +131,7 @@ def read_labels(file: Path) -> list[Object]:
     """
     objects = []
     for line, text in lines_of(file):
-        if _HEADER.match(text):
+        if re.match(DOTA_HEADER, text):
             continue
         fields = text.split()
         if len(fields) not in (9, 10):
@@ -189,7 +161,7 @@ def read_predictions(request: PredictionsRequest) -> Predictions:
     found = [
         (file, match["name"])
         for file in sorted(request.path.glob("Task1_*.txt"))
-        if (match := DETECTIONS.fullmatch(file.name))
+        if (match := re.fullmatch(DOTA_DETECTIONS, file.name))
     ]
     if not found:
         raise DataMissingError(f"there are no files Task1_CATEGORY.txt in {request.path}")

@@ -14,8 +14,9 @@ from benchsuite.protocols import Predictions, Truth, WriteRequest
 from benchsuite.specs import Category
 from benchsuite_kernels.columns.rotated_boxes import corners, smallest_boxes
 from benchsuite_plugins.formats.class_names import numbered, write_class_names
-from benchsuite_plugins.formats.dota import LABELS, NAMES, VERSIONS, written_name
+from benchsuite_plugins.formats.dota import NAMES, VERSIONS, written_name
 from benchsuite_plugins.formats.losses import changed_rows, prediction_losses, truth_losses
+from benchsuite_plugins.formats.recognition import DOTA_LABELS
 from benchsuite_plugins.formats.written_images import (
     flat_names,
     folders_lost,
@@ -48,7 +49,7 @@ def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
     records = image_records(truth.images)
     names = flat_names(records, truth.source)
     rows = rows_by_image(instances, written)
-    folder = request.path / LABELS
+    folder = request.path / DOTA_LABELS
     folder.mkdir(parents=True)
     with request.progress("writing labels", len(records)) as shown:
         for name, record in zip(names, records):

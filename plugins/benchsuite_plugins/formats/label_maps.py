@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,29 +11,9 @@ from benchsuite.columns.arrow_arrays import is_present
 from benchsuite.columns.map_folders import read_prediction_maps
 from benchsuite.errors import InputError
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, WriteRequest
-from benchsuite_kernels.columns.label_maps import MapError, decode
 from benchsuite_plugins.datasets.panoptic_to_semantic import with_semantic_maps
-from benchsuite_plugins.formats import cityscapes
 from benchsuite_plugins.formats.image_names import stem_of
 from benchsuite_plugins.formats.losses import prediction_losses, truth_losses
-
-_LOOKED_AT = 20
-
-
-def recognises(path: Path) -> bool:
-    """Whether a folder holds grey or indexed PNG files, or folders of them, and nothing else.
-
-    What is named as results on Cityscapes are is that format's, which finds files by such names.
-    """
-    if not path.is_dir() or cityscapes.recognises(path):
-        return False
-    files = [each for each in islice(path.rglob("*"), _LOOKED_AT) if not each.is_dir()]
-    if not files or any(file.suffix.lower() != ".png" for file in files):
-        return False
-    try:
-        return bool(decode(min(files), "grey").size > 0)
-    except MapError:
-        return False
 
 
 def read_predictions(request: PredictionsRequest) -> Predictions:

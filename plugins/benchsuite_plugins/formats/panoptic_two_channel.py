@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -52,22 +51,7 @@ LARGEST = 255
 
 CROWD = 255
 
-_LOOKED_AT = 20
-
 _KEPT = ("panoptic", "segmentation", "bbox", "category_id", "image_id")
-
-
-def recognises(path: Path) -> bool:
-    """Whether a folder holds PNG maps in colour whose third channel is empty, and nothing else."""
-    if not path.is_dir():
-        return False
-    files = list(islice(path.iterdir(), _LOOKED_AT))
-    if not files or any(file.suffix.lower() != ".png" for file in files):
-        return False
-    try:
-        return int(decode(min(files), "colour").max()) < 1 << 16
-    except MapError:
-        return False
 
 
 def read_truth(request: TruthRequest) -> Truth:

@@ -18,12 +18,13 @@ from benchsuite.columns.arrow_arrays import from_rows
 from benchsuite.columns.file_bytes import FileBytes
 from benchsuite.columns.keypoint_categories import keypoint_layout
 from benchsuite.columns.prediction_sources import read_predictions as read_any_predictions
-from benchsuite.columns.table_file import is_table_file, read_table
+from benchsuite.columns.table_file import read_table
 from benchsuite.columns.truth_tables import TruthTables
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite.specs import Category, KeypointLayout
+from benchsuite_plugins.formats.recognition import PARQUET_TRUTH
 
-FILES = ("images.parquet", "annotations.parquet", "categories.parquet")
+FILES = (*PARQUET_TRUTH, "categories.parquet")
 
 _CATEGORIES = pa.schema(
     [
@@ -36,13 +37,6 @@ _CATEGORIES = pa.schema(
         pa.field("skeleton", pa.list_(pa.list_(pa.int64(), 2))),
     ]
 )
-
-
-def recognises(path: Path) -> bool:
-    """Whether a folder has the two files that truth needs, or a file begins as tables do."""
-    if path.is_dir():
-        return all((path / name).is_file() for name in FILES[:2])
-    return is_table_file(path)
 
 
 def read_truth(request: TruthRequest) -> Truth:

@@ -9,7 +9,7 @@ _FORMATS = "benchsuite_plugins.formats"
 FORMATS: list[FormatSpec] = [
     FormatSpec(
         name="coco",
-        recognises=f"{_FORMATS}.coco:recognises",
+        recognises=f"{_FORMATS}.recognition:coco",
         read_truth=f"{_FORMATS}.coco:read_truth",
         write_truth=f"{_FORMATS}.coco:write_truth",
         read_predictions=f"{_FORMATS}.coco:read_predictions",
@@ -21,7 +21,7 @@ FORMATS: list[FormatSpec] = [
     ),
     FormatSpec(
         name="parquet",
-        recognises=f"{_FORMATS}.parquet:recognises",
+        recognises=f"{_FORMATS}.recognition:parquet",
         read_truth=f"{_FORMATS}.parquet:read_truth",
         write_truth=f"{_FORMATS}.parquet:write_truth",
         read_predictions=f"{_FORMATS}.parquet:read_predictions",
@@ -33,7 +33,7 @@ FORMATS: list[FormatSpec] = [
     ),
     FormatSpec(
         name="coco_panoptic",
-        recognises=f"{_FORMATS}.coco_panoptic:recognises",
+        recognises=f"{_FORMATS}.recognition:coco_panoptic",
         read_truth=f"{_FORMATS}.coco_panoptic:read_truth",
         write_truth=f"{_FORMATS}.coco_panoptic:write_truth",
         read_predictions=f"{_FORMATS}.coco_panoptic:read_predictions",
@@ -45,7 +45,7 @@ FORMATS: list[FormatSpec] = [
     ),
     FormatSpec(
         name="panoptic_two_channel",
-        recognises=f"{_FORMATS}.panoptic_two_channel:recognises",
+        recognises=f"{_FORMATS}.recognition:panoptic_two_channel",
         read_truth=f"{_FORMATS}.panoptic_two_channel:read_truth",
         write_truth=f"{_FORMATS}.panoptic_two_channel:write_truth",
         read_predictions=f"{_FORMATS}.panoptic_two_channel:read_predictions",
@@ -56,7 +56,7 @@ FORMATS: list[FormatSpec] = [
     ),
     FormatSpec(
         name="label_maps",
-        recognises=f"{_FORMATS}.label_maps:recognises",
+        recognises=f"{_FORMATS}.recognition:label_maps",
         write_truth=f"{_FORMATS}.label_maps:write_truth",
         read_predictions=f"{_FORMATS}.label_maps:read_predictions",
         write_predictions=f"{_FORMATS}.label_maps:write_predictions",
@@ -66,7 +66,7 @@ FORMATS: list[FormatSpec] = [
     ),
     FormatSpec(
         name="voc",
-        recognises=f"{_FORMATS}.voc:recognises",
+        recognises=f"{_FORMATS}.recognition:voc",
         read_truth=f"{_FORMATS}.voc_annotations:read_truth",
         write_truth=f"{_FORMATS}.voc_writer:write_truth",
         read_predictions=f"{_FORMATS}.voc_detections:read_predictions",
@@ -77,7 +77,7 @@ FORMATS: list[FormatSpec] = [
     ),
     FormatSpec(
         name="yolo",
-        recognises=f"{_FORMATS}.yolo:recognises",
+        recognises=f"{_FORMATS}.recognition:yolo",
         read_truth=f"{_FORMATS}.yolo:read_truth",
         write_truth=f"{_FORMATS}.yolo_writer:write_truth",
         read_predictions=f"{_FORMATS}.yolo:read_predictions",
@@ -89,7 +89,7 @@ FORMATS: list[FormatSpec] = [
     ),
     FormatSpec(
         name="dota",
-        recognises=f"{_FORMATS}.dota:recognises",
+        recognises=f"{_FORMATS}.recognition:dota",
         read_truth=f"{_FORMATS}.dota:read_truth",
         write_truth=f"{_FORMATS}.dota_writer:write_truth",
         read_predictions=f"{_FORMATS}.dota:read_predictions",
@@ -100,7 +100,7 @@ FORMATS: list[FormatSpec] = [
     ),
     FormatSpec(
         name="cityscapes",
-        recognises=f"{_FORMATS}.cityscapes:recognises",
+        recognises=f"{_FORMATS}.recognition:cityscapes",
         read_truth=f"{_FORMATS}.cityscapes:read_truth",
         read_predictions=f"{_FORMATS}.cityscapes:read_predictions",
         write_predictions=f"{_FORMATS}.cityscapes:write_predictions",

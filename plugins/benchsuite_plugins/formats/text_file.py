@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 
 from benchsuite.errors import DataMissingError, InputError
-
-_LONGEST = 10_000
-"""Bytes of a line that are looked at to tell its format."""
 
 
 def read_text(path: Path) -> str:
@@ -36,15 +33,6 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
         stripped = line.strip()
         if stripped:
             yield number, stripped
-
-
-def first_line(files: Iterable[Path]) -> bytes | None:
-    """The beginning of the first file that is not empty, up to its line's end."""
-    for file in files:
-        if file.stat().st_size:
-            with file.open("rb") as opened:
-                return opened.readline(_LONGEST)
-    return None
 
 
 def numbers(fields: Sequence[str], path: Path, line: int) -> list[float]:

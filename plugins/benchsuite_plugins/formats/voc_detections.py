@@ -20,16 +20,10 @@ from benchsuite.specs import Category
 from benchsuite_plugins.formats.image_names import ImageNames
 from benchsuite_plugins.formats.label_tables import predictions_of
 from benchsuite_plugins.formats.losses import changed_rows, prediction_losses
+from benchsuite_plugins.formats.recognition import VOC_DETECTIONS
 from benchsuite_plugins.formats.text_file import line_error, lines_of, numbers, shortened
 from benchsuite_plugins.formats.voc_writer import plain, read_edges, voc_edges
 from benchsuite_plugins.formats.written_images import flat_names, folders_lost, image_records
-
-_FILE = re.compile(r"comp[0-9]+_det_.+_.+\.txt")
-
-
-def holds_detections(path: Path) -> bool:
-    """Whether there are files named as the development kit names them."""
-    return any(_FILE.fullmatch(file.name) for file in path.glob("comp*_det_*.txt"))
 
 
 def read_predictions(request: PredictionsRequest) -> Predictions:
@@ -82,7 +76,8 @@ def read_predictions(request: PredictionsRequest) -> Predictions:
 
 def _files(folder: Path, categories: Sequence[Category]) -> list[tuple[int, Path]]:
     """Place of the category and file, in the categories' order."""
-    found = [file for file in sorted(folder.glob("*.txt")) if _FILE.fullmatch(file.name)]
+    files = sorted(folder.glob("*.txt"))
+    found = [file for file in files if re.fullmatch(VOC_DETECTIONS, file.name)]
     if not found:
         raise DataMissingError(
             f"there are no VOC detection files (comp4_det_test_CATEGORY.txt) in {folder}"

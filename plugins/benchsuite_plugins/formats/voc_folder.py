@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchsuite.errors import DataMissingError, InputError, UsageError, unknown_name
+from benchsuite_plugins.formats.recognition import VOC_ANNOTATIONS
 from benchsuite_plugins.formats.text_file import line_error, lines_of, shortened
 
-ANNOTATIONS = "Annotations"
 IMAGES = "JPEGImages"
 
 EVERYTHING = "all"
 """The split of all annotations, listed or not."""
-
-_BEGINNING = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +44,11 @@ class VocFolder:
         Raises:
             DataMissingError: it holds no XML file.
         """
-        base = path if (path / ANNOTATIONS).is_dir() else path.parent
-        annotations = path / ANNOTATIONS if base == path else path
+        base = path if (path / VOC_ANNOTATIONS).is_dir() else path.parent
+        annotations = path / VOC_ANNOTATIONS if base == path else path
         if not annotations.is_dir() or not any(annotations.glob("*.xml")):
             raise DataMissingError(
-                f"there are no VOC annotations in {path}: neither {ANNOTATIONS}/*.xml nor *.xml"
+                f"there are no VOC annotations in {path}: neither {VOC_ANNOTATIONS}/*.xml nor *.xml"
             )
         return cls(annotations, base / "ImageSets" / "Main", base / IMAGES)
 
@@ -98,13 +96,3 @@ def _listed(file: Path) -> list[str]:
     if not places:
         raise InputError("lists no image", file=file)
     return list(places)
-
-
-def holds_annotations(path: Path) -> bool:
-    """Whether there are XML files that begin as VOC's do."""
-    folder = path / ANNOTATIONS if (path / ANNOTATIONS).is_dir() else path
-    first = next(folder.glob("*.xml"), None)
-    if first is None:
-        return False
-    with first.open("rb") as file:
-        return b"<annotation" in file.read(_BEGINNING)

@@ -17,9 +17,9 @@ from benchsuite.protocols import Truth, WriteRequest
 from benchsuite.records import ImageRecord
 from benchsuite_plugins.formats.class_names import write_class_names
 from benchsuite_plugins.formats.losses import changed_rows, truth_losses
+from benchsuite_plugins.formats.recognition import VOC_ANNOTATIONS
 from benchsuite_plugins.formats.voc_annotations import CHALLENGE, SIDES
 from benchsuite_plugins.formats.voc_categories import CATEGORIES
-from benchsuite_plugins.formats.voc_folder import ANNOTATIONS
 from benchsuite_plugins.formats.written_images import (
     flat_names,
     folders_lost,
@@ -51,7 +51,7 @@ def write_truth(truth: Truth, request: WriteRequest) -> Mapping[str, int]:
     names = flat_names(records, truth.source)
     require_sizes(records, truth.source)
     categories = {each.id: _xml_text(each.name, truth.source) for each in truth.categories}
-    folder, lists = request.path / ANNOTATIONS, request.path / "ImageSets" / "Main"
+    folder, lists = request.path / VOC_ANNOTATIONS, request.path / "ImageSets" / "Main"
     folder.mkdir(parents=True)
     lists.mkdir(parents=True)
 

@@ -5,52 +5,22 @@ See ``yolo_labels`` for the lines and ``yolo_folder`` for the folders; ``yolo_wr
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from benchsuite.errors import DataMissingError, InputError
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
-from benchsuite_plugins.formats.class_names import CLASS_FILE, numbered
+from benchsuite_plugins.formats.class_names import numbered
 from benchsuite_plugins.formats.image_files import image_sizes
 from benchsuite_plugins.formats.image_names import ImageNames, image_ids
+from benchsuite_plugins.formats.label_files import CLASS_FILE, label_files
 from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
-from benchsuite_plugins.formats.text_file import first_line
 from benchsuite_plugins.formats.yolo_folder import (
     YoloImages,
     find_labelled_images,
-    label_files,
 )
 from benchsuite_plugins.formats.yolo_labels import YoloObjects
-
-_OF_OTHER_FORMATS = re.compile(r"(comp[0-9]+_det|Task[0-9]+)_.*")
-
-
-def recognises(path: Path) -> bool:
-    """Whether it is a ``data.yaml`` that names classes, a folder of one, or one of label files.
-
-    Label files may all be empty: then nothing was found.
-    """
-    if path.is_file():
-        return b"names" in path.read_bytes()[:100_000]
-    if any((path / name).is_file() for name in ("data.yaml", "data.yml")):
-        return True
-    if any(recognises(file) for file in [*path.glob("*.yaml"), *path.glob("*.yml")]):
-        return True
-    labels = label_files(path / "labels" if (path / "labels").is_dir() else path)
-    line = first_line(labels)
-    if line is None:
-        return any(not _OF_OTHER_FORMATS.fullmatch(file.name) for file in labels)
-    fields = line.split()
-    return len(fields) >= 5 and fields[0].isdigit() and all(map(_is_normalised, fields[1:]))
-
-
-def _is_normalised(text: bytes) -> bool:
-    try:
-        return -1 <= float(text) <= 2
-    except ValueError:
-        return False
 
 
 def read_truth(request: TruthRequest) -> Truth:

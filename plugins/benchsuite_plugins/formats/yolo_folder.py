@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchsuite.errors import DataMissingError, InputError, UsageError, unknown_name
-from benchsuite_plugins.formats.class_names import CLASS_FILE, read_class_names
+from benchsuite_plugins.formats.class_names import read_class_names
 from benchsuite_plugins.formats.image_files import by_stem, find_images
+from benchsuite_plugins.formats.label_files import CLASS_FILE, label_files
 from benchsuite_plugins.formats.text_file import line_error, lines_of
 from benchsuite_plugins.formats.yolo_data_file import (
     YoloDataFile,
@@ -153,11 +154,6 @@ def _beside(images: Path, labels: Path, classes: tuple[str, ...]) -> YoloImages:
         [labels / f"{stem}.txt" for stem in files],
         classes,
     )
-
-
-def label_files(folder: Path) -> list[Path]:
-    """Every text file below a folder but for the list of classes, by name."""
-    return sorted(path for path in folder.rglob("*.txt") if path.name != CLASS_FILE)
 
 
 def _label_folder(path: Path, split: str | None) -> Path:

@@ -18,10 +18,10 @@ from benchsuite.protocols import PredictionsRequest, TruthRequest, WriteRequest
 from benchsuite.records import ImageRecord
 from benchsuite_kernels.columns import rle
 from benchsuite_plugins.datasets.cityscapes.labels import CATEGORIES
+from benchsuite_plugins.formats import recognition
 from benchsuite_plugins.formats.cityscapes import (
     read_predictions,
     read_truth,
-    recognises,
     write_predictions,
 )
 
@@ -120,7 +120,10 @@ def test_written_and_read_again(results: Path, tmp_path: Path) -> None:
     write_predictions(replace(found, instances=one), replace(order, path=target))
     # An image without predictions has a file too: the evaluation asks for one.
     assert (target / f"{NAMES[0]}.txt").read_text() == ""
-    assert recognises(target) and recognise(target, "read_predictions").name == "cityscapes"
+    assert (
+        recognition.cityscapes(target)
+        and recognise(target, "read_predictions").name == "cityscapes"
+    )
 
 
 def test_what_cannot_be_written(results: Path, tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ def test_label_maps(tmp_path: Path) -> None:
         pixels = np.full((12, 20), label, np.uint8)
         PIL.Image.fromarray(pixels).save(city / f"{name}_labelIds.png")
     found = read_predictions(request(folder, "semantic"))
-    assert recognises(folder) and len(found.instances) == 0
+    assert recognition.cityscapes(folder) and len(found.instances) == 0
     paths = [Path(path) for path in found.images["semantic_path"].to_pylist()]
     assert [path.name for path in paths] == [f"{name}_labelIds.png" for name in NAMES]
     target = tmp_path / "written"
@@ -226,8 +229,8 @@ def test_truth_is_the_data_set(write_cityscapes: Writer) -> None:
 
 
 def test_other_folders_are_not_taken_for_results(tmp_path: Path) -> None:
-    assert not recognises(tmp_path)
+    assert not recognition.cityscapes(tmp_path)
     (tmp_path / "2008_000008.txt").write_text("")
     (tmp_path / "comp4_det_test_car.txt").write_text("")
-    assert not recognises(tmp_path)
-    assert not recognises(tmp_path / "2008_000008.txt")
+    assert not recognition.cityscapes(tmp_path)
+    assert not recognition.cityscapes(tmp_path / "2008_000008.txt")

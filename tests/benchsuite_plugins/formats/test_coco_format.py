@@ -9,7 +9,7 @@ import pytest
 from benchsuite.errors import InputError
 from benchsuite.evaluator import evaluate
 from benchsuite.protocols import PredictionsRequest, TruthRequest, WriteRequest
-from benchsuite_plugins.formats import coco
+from benchsuite_plugins.formats import coco, recognition
 from benchsuite_plugins.formats.written_images import image_records
 
 
@@ -143,4 +143,4 @@ def test_predictions_are_read_again(shared_data, tmp_path):
 )
 def test_recognised_by_its_beginning(tmp_path, content, is_coco):
     (tmp_path / "a.json").write_bytes(content)
-    assert coco.recognises(tmp_path / "a.json") is is_coco
+    assert recognition.coco(tmp_path / "a.json") is is_coco

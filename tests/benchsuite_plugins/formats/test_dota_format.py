@@ -14,7 +14,7 @@ from benchsuite.protocols import PredictionsRequest, Truth, TruthRequest, WriteR
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
 from benchsuite_kernels.columns.rotated_boxes import corners
-from benchsuite_plugins.formats import dota, dota_writer
+from benchsuite_plugins.formats import dota, dota_writer, recognition
 from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
 
 LABELS = """imagesource:GoogleEarth
@@ -48,8 +48,8 @@ def test_quadrilaterals_are_rotated_boxes(folder):
     assert (upright["difficult"], turned["difficult"]) == (False, True)
     assert (upright["category_id"], turned["category_id"]) == (1, 10)
     assert upright["area"] == pytest.approx(8)
-    assert dota.recognises(folder)
-    assert dota.recognises(folder / "labelTxt")
+    assert recognition.dota(folder)
+    assert recognition.dota(folder / "labelTxt")
 
 
 def test_sizes_are_those_of_the_images(folder, make_images):
@@ -151,7 +151,7 @@ def test_detections_that_are_written_are_read_again(tmp_path):
         "Task1_large-vehicle.txt",
         "Task1_plane.txt",
     ]
-    assert dota.recognises(tmp_path / "out")
+    assert recognition.dota(tmp_path / "out")
     again = detections(tmp_path / "out").instances.sort_by([("score", "descending")])
     assert again["score"].to_pylist() == [0.5, 1 / 3, 0.25]
     assert again["image_id"].to_pylist() == [1, 2, 1]

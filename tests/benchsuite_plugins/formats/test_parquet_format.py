@@ -9,7 +9,7 @@ from benchsuite.errors import DataMissingError, InputError
 from benchsuite.protocols import PredictionsRequest, TruthRequest, WriteRequest
 from benchsuite.records import ImageRecord
 from benchsuite.resolve import open_dataset
-from benchsuite_plugins.formats import coco, parquet
+from benchsuite_plugins.formats import coco, parquet, recognition
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_truth_is_read_again_as_it_was(shared_data, tmp_path, file):
     truth = coco.read_truth(TruthRequest(shared_data / file))
     target = tmp_path / "truth"
     assert parquet.write_truth(truth, WriteRequest(target, truth.categories)) == {}
-    assert parquet.recognises(target)
+    assert recognition.parquet(target)
     again = parquet.read_truth(TruthRequest(target))
     assert again.instances.equals(truth.instances)
     assert again.images.equals(truth.images)
@@ -76,7 +76,7 @@ def test_predictions_are_read_again_as_they_were(shared_data, tmp_path):
         )
         target = tmp_path / f"{task}.parquet"
         parquet.write_predictions(predictions, WriteRequest(target, truth.categories, task=task))
-        assert parquet.recognises(target)
+        assert recognition.parquet(target)
         again = parquet.read_predictions(PredictionsRequest(target, images, truth.categories, task))
         assert again.instances.equals(predictions.instances)
         assert again.images.equals(predictions.images)
@@ -96,6 +96,6 @@ def test_what_is_missing_or_damaged(make_truth, tmp_path):
     with pytest.raises(InputError, match=r"annotations\.parquet: cannot be read as Parquet"):
         parquet.read_truth(TruthRequest(target))
     annotations.unlink()
-    assert not parquet.recognises(target)
+    assert not recognition.parquet(target)
     with pytest.raises(DataMissingError, match=r"annotations\.parquet is not there"):
         parquet.read_truth(TruthRequest(target))

@@ -13,7 +13,7 @@ from benchsuite.errors import DataMissingError, InputError, UsageError
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
-from benchsuite_plugins.formats import voc, voc_annotations, voc_detections, voc_writer
+from benchsuite_plugins.formats import recognition, voc_annotations, voc_detections, voc_writer
 from benchsuite_plugins.formats.label_tables import predictions_of
 from benchsuite_plugins.formats.voc_categories import CATEGORIES
 
@@ -247,7 +247,7 @@ def test_detections_in_the_order_of_categories_and_files(tmp_path):
     assert found.instances["bbox"].to_pylist() == [[2, 3, 3, 3], [0, 0, 1, 1], [0, 0, 10.5, 20]]
     assert found.instances["prediction"].to_pylist() == [0, 1, 2]
     assert found.images["n_instances"].to_pylist() == [1, 2]
-    assert voc.recognises(tmp_path)
+    assert recognition.voc(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRe
 from benchsuite.records import ImageRecord
 from benchsuite.specs import Category
 from benchsuite_kernels.columns import rle
-from benchsuite_plugins.formats import yolo, yolo_writer
+from benchsuite_plugins.formats import recognition, yolo, yolo_writer
 from benchsuite_plugins.formats.label_tables import predictions_of, truth_of
 
 
@@ -94,7 +94,7 @@ def test_layouts(folder, layout):
     assert tuple(category.name for category in truth.categories) == names
     assert truth.images["image_id"].to_pylist() == [139, 7]
     assert truth.instances["bbox"].to_pylist() == [[75, 25, 50, 50], [12.5, 18.75, 25, 12.5]]
-    assert yolo.recognises(path)
+    assert recognition.yolo(path)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_detections(tmp_path):
     assert found.instances["bbox"].to_pylist()[0] == [75, 25, 50, 50]
     assert found.instances["segmentation"].is_valid().to_pylist() == [False, True]
     assert found.images["n_instances"].to_pylist() == [2, 0]
-    assert yolo.recognises(tmp_path)
+    assert recognition.yolo(tmp_path)
 
 
 def test_detections_without_confidence(tmp_path):
