@@ -25,7 +25,7 @@ class MicroBatch:
     Attributes:
         step: which step of the training it belongs to.
         number: which of that step's micro-batches it is, counted over all processes.
-        images: at the size that the model shall see.
+        images: at the size that the model shall see, their pixels contiguous and free to change.
         targets: one an image; each has a seed of its own.
         image_ids: the dataset's.
         seed: of all that is random about the batch as a whole, 0 to 2^63 - 1.
@@ -95,7 +95,7 @@ class MicroBatchMaker:
                     f"image id {record.id} ({record.file_name}) could not be augmented, with seed "
                     f"{draw.seed}: {type(error).__name__}: {error}"
                 ) from error
-        pixels = np.ascontiguousarray(example.image.pixels)
+        pixels = np.require(example.image.pixels, requirements=("C", "W"))
         image, target = Image(example.image.record, pixels), example.target
         return Example(image, replace(target, seed=draw.seed))
 
