@@ -138,6 +138,17 @@ class RecomputingModel(Protocol):
     def recompute_activations(self) -> None: ...
 
 
+@runtime_checkable
+class ResizingModel(Protocol):
+    """A model that says how large its network sees an image in ``predict``.
+
+    ``resized`` returns the image in that size, uint8 as it came, neither normalised nor padded:
+    what ``losses`` takes where losses are measured without augmentation.
+    """
+
+    def resized(self, image: Image) -> Image: ...
+
+
 # --- datasets ---------------------------------------------------------------------------------
 
 

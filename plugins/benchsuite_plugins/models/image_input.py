@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +40,9 @@ class Preprocessing(Protocol):
 
     def without_resize(self, images: Sequence[Image], device: torch.device) -> ImageBatch:
         """The same of images that have the size the network shall see."""
+
+    def resized(self, image: Image) -> Image:
+        """An image as large as the network sees it in inference: what ``without_resize`` takes."""
 
     def describe(self) -> Mapping[str, Any]:
         """What a result depends on, as JSON-able values."""
@@ -94,6 +97,13 @@ class ImageInput:
 
     def resize(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) RGB to (h, w, 3) in the network's channel order."""
+        return self._reorder(self._scale(pixels))
+
+    def resized(self, image: Image) -> Image:
+        """The image as large as the network sees it in inference."""
+        return replace(image, pixels=self._scale(image.pixels))
+
+    def _scale(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = shortest_edge_size(
             pixels.shape[0],
             pixels.shape[1],
@@ -101,7 +111,7 @@ class ImageInput:
             self.options.max_size_test,
         )
         image = PIL.Image.fromarray(np.ascontiguousarray(pixels))
-        return self._reorder(np.array(image.resize((width, height), PIL.Image.Resampling.BILINEAR)))
+        return np.array(image.resize((width, height), PIL.Image.Resampling.BILINEAR))
 
     def _reorder(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """RGB to the network's channel order."""

@@ -18,7 +18,7 @@ from benchsuite_plugins.models.image_input import ImageBatch, Preprocessing
 
 
 class ImageModel(nn.Module, ABC):
-    """Satisfies ``StagedModel`` and ``DescribedModel`` of ``benchsuite.protocols``.
+    """Satisfies ``StagedModel``, ``ResizingModel`` and ``DescribedModel`` of the protocols.
 
     A subclass computes raw outputs in ``forward`` and makes predictions of them in ``postprocess``.
     """
@@ -31,6 +31,10 @@ class ImageModel(nn.Module, ABC):
     def preprocess(self, images: Sequence[Image]) -> ImageBatch:
         """Decoded images to a batch on the model's device."""
         return self.image_input(images, next(self.parameters()).device)
+
+    def resized(self, image: Image) -> Image:
+        """The image as large as the network sees it in ``predict``."""
+        return self.image_input.resized(image)
 
     @abstractmethod
     def forward(self, batch: ImageBatch) -> Any:

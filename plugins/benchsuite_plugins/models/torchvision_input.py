@@ -7,7 +7,7 @@ when shrinking; Detectron2 (``image_input``) does the two the other way round, a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Any
 
@@ -63,6 +63,12 @@ class TorchvisionInput:
             images: at least one.
         """
         return self._batch([self._normalize(image, device) for image in images], images, device)
+
+    def resized(self, image: Image) -> Image:
+        """The image as large as the network sees it in inference, rounded to uint8."""
+        pixels = torch.tensor(image.pixels).permute(2, 0, 1).float()
+        rounded = self._resize(pixels).round().to(torch.uint8)
+        return replace(image, pixels=rounded.permute(1, 2, 0).contiguous().numpy())
 
     def _batch(
         self, resized: Sequence[Tensor], images: Sequence[Image], device: torch.device

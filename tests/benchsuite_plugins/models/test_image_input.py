@@ -10,6 +10,7 @@ import torch
 from benchsuite.records import Image, ImageRecord
 from benchsuite_plugins.models.image_input import ImageInput, shortest_edge_size
 from benchsuite_plugins.models.options import InputOptions
+from benchsuite_plugins.models.torchvision_input import TorchvisionInput, TorchvisionInputOptions
 
 CPU = torch.device("cpu")
 
@@ -50,6 +51,20 @@ def test_resize_is_pillows_in_the_models_channel_order() -> None:
     np.testing.assert_array_equal(bgr, expected)
     rgb = ImageInput(InputOptions("RGB", 30, 99), 32).resize(given.pixels)
     np.testing.assert_array_equal(rgb, expected[:, :, ::-1])
+
+
+@pytest.mark.parametrize("size", [(50, 70), (30, 99)])
+def test_what_is_resized_before_is_the_batch_of_inference(size: tuple[int, int]) -> None:
+    """To the bit; torchvision's models resize what is normalised, and round to uint8 before."""
+    given = image(*size)
+    own = ImageInput(InputOptions(min_size_test=30, max_size_test=60), 32)
+    resized = own.resized(given)
+    assert torch.equal(own([given], CPU).pixels, own.without_resize([resized], CPU).pixels)
+    theirs = TorchvisionInput(TorchvisionInputOptions(30, 60), 32)
+    resized = theirs.resized(given)
+    assert resized.pixels.dtype == np.uint8 and resized.record == given.record
+    difference = theirs([given], CPU).pixels - theirs.without_resize([resized], CPU).pixels
+    assert 0 < float(difference.abs().max()) < 0.51 / 255 / 0.224
 
 
 def test_batch_is_normalised_before_it_is_padded() -> None:
