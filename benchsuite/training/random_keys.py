@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     IMAGE = 4
     OTHER_IMAGE = 5
     MICRO_BATCH = 6
+    VALIDATION = 7
 
 
 def random_bits(count: int, purpose: Purpose, *key: int) -> NDArray[np.uint64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,20 @@ def rank() -> int:
 
 def world_size() -> int:
     return dist.get_world_size() if in_group() else 1
+
+
+def own_turns(count: int) -> Iterator[tuple[int, bool]]:
+    """Which of ``count`` pieces of work are this rank's: every ``world_size``-th.
+
+    All ranks have as many turns: ranks that hold a model in pieces can only compute together. One
+    that has nothing left takes part in another's work, and says that it does not count.
+
+    Yields:
+        (which piece, whether it counts).
+    """
+    for turn in range(0, count, world_size()):
+        place = turn + rank()
+        yield (place, True) if place < count else (turn, False)
 
 
 def gather_tables(table: pa.Table) -> list[pa.Table]:

@@ -23,7 +23,14 @@ from benchsuite.protocols import Model, Predictions, Truth
 from benchsuite.scoring import match, score_matches, task_predictions, truth_of
 from benchsuite.training.evaluation_mode import evaluation_mode
 from benchsuite.training.options import ValidationOptions
-from benchsuite.training.ranks import broadcast_json, gather_tables, rank, world_size
+from benchsuite.training.ranks import (
+    broadcast_json,
+    gather_tables,
+    own_turns,
+    rank,
+    world_size,
+)
+from benchsuite.training.validation_loss import TOTAL
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,13 +43,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 1
 """Images a batch, as ``run`` has it: padding in a batch can change predictions."""
 
-LOSS = "loss/total"
-"""The value that is the sum of the model's losses, where they are measured."""
-
 DEFAULTS = ValidationOptions()
-
-ValidationLoss = Callable[["nn.Module"], Mapping[str, float]]
-"""A model's mean losses: ``"loss/<term>"`` and ``LOSS``; every rank calls it and gets all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,8 @@ class Validator:
         categories: what its labels mean.
         opened: the dataset, opened for the model's tasks.
         options: how many images, and which value chooses the best checkpoint: one of a metric or
-            ``LOSS``; empty: the primary one of the model's last task that is scored.
-        loss: measures the losses too.
+            ``loss/total``; empty: the primary one of the model's last task that is scored.
+        loss: measures the losses too (a ``ValidationLoss``).
         show: shows progress, on rank 0.
 
     Raises:
@@ -111,7 +112,7 @@ class Validator:
         opened: OpenedDataset,
         options: ValidationOptions = DEFAULTS,
         *,
-        loss: ValidationLoss | None = None,
+        loss: Callable[[nn.Module], Mapping[str, float]] | None = None,
         show: ShowsProgress = no_progress,
     ) -> None:
         if options.limit is not None and options.limit < 1:
@@ -154,17 +155,15 @@ class Validator:
         count = 0
         show = self._show if rank() == 0 else no_progress
         with show("validating", len(self.records)) as shown:
-            for turn in range(0, len(every), world_size()):
-                place = turn + rank()
-                # Ranks that hold a model in pieces can only predict together: one that has nothing
-                # left predicts along.
-                index, records = every[place] if place < len(every) else every[turn]
+            for place, counts in own_turns(len(every)):
+                index, records = every[place]
                 predicted = predict_batch(model, self.opened, index, records, lambda: None)
-                for record, prediction, _ in predicted if place < len(every) else ():
+                for record, prediction, _ in predicted if counts else ():
                     columns = to_columns(record, prediction, self._category_ids, count)
                     count += columns.instances.num_rows
                     converted.append(columns)
-                shown.advance(sum(len(each) for _, each in every[turn : turn + world_size()]))
+                # Each of the other ranks has done as much.
+                shown.advance(sum(len(each) for _, each in every[place : place + world_size()]))
         return gather_columns(converted)
 
     def _match(self, metric: ResolvedMetric, predictions: Predictions) -> pa.Table:
@@ -187,8 +186,8 @@ class Validator:
             of_task = {each.spec.task: each.spec for each in reversed(self.metrics)}
             spec = next(of_task[task] for task in reversed(tasks) if task in of_task)
             return Best(f"{spec.value_prefix}/{spec.primary}", spec.higher_is_better)
-        if name == LOSS and self._loss is not None:
-            return Best(LOSS, higher_is_better=False)
+        if name == TOTAL and self._loss is not None:
+            return Best(TOTAL, higher_is_better=False)
         # What a metric's values are called shows when it scores, if only no images.
         nothing = gather_columns(())
         higher_is_better = {

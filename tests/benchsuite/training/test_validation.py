@@ -35,7 +35,9 @@ from benchsuite.pairing import pair_categories
 from benchsuite.resolve import open_dataset, resolve_model
 from benchsuite.runs import RunRequest, execute, plan_run
 from benchsuite.training.options import ValidationOptions
-from benchsuite.training.validation import LOSS, Best, Validator
+from benchsuite.training.training_set import TrainingSet
+from benchsuite.training.validation import Best, Validator
+from benchsuite.training.validation_loss import TOTAL, ValidationLoss
 
 CATEGORIES = (Category(7, "square"), Category(0, "blob"))
 SIZES = [(40 + i, 32 + i % 3) for i in range(7)]
@@ -245,20 +247,20 @@ def test_the_best_may_be_chosen_by_another_value() -> None:
     )
     with pytest.raises(UsageError, match=r"bbox/AP77.*bbox/AP7?5"):
         build("finder", "squares", ValidationOptions(metric="bbox/AP77"))
-    with pytest.raises(UsageError, match=LOSS):
-        build("finder", "squares", ValidationOptions(metric=LOSS))
+    with pytest.raises(UsageError, match=TOTAL):
+        build("finder", "squares", ValidationOptions(metric=TOTAL))
 
 
 def test_losses_stand_beside_the_values_and_may_choose_the_best() -> None:
     model, validator = build(
         "finder",
         "squares",
-        ValidationOptions(metric=LOSS),
-        loss=lambda model: {LOSS: 2.5, "loss/loss_cls": 2.5},
+        ValidationOptions(metric=TOTAL),
+        loss=lambda model: {TOTAL: 2.5, "loss/loss_cls": 2.5},
     )
     found = validator(model)
     assert found.score == 2.5 and "bbox/AP" in found.values
-    assert found.best == Best(LOSS, higher_is_better=False)
+    assert found.best == Best(TOTAL, higher_is_better=False)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +299,9 @@ from benchsuite.inference import build_model
 from benchsuite.pairing import pair_categories
 from benchsuite.resolve import open_dataset, resolve_model
 from benchsuite.training.options import ValidationOptions
+from benchsuite.training.training_set import TrainingSet
 from benchsuite.training.validation import Validator
+from benchsuite.training.validation_loss import ValidationLoss
 
 dist.init_process_group(
     "gloo", init_method=os.environ["MEETING"], rank=int(os.environ["RANK"]), world_size=2
@@ -310,7 +314,8 @@ opened = open_dataset("shapes", tasks=resolved.spec.tasks, overrides=options["da
 categories, _ = pair_categories(None, opened, resolved.spec.tasks)
 device = use_device("cpu", threads=1, seed=0)
 model = build_model(resolved, categories, weights=None, device=device, seed=0)
-print(json.dumps(dict(Validator(resolved, categories, opened)(model).values)))
+loss = ValidationLoss(TrainingSet(opened, categories, tasks=resolved.spec.tasks), seed=0)
+print(json.dumps(dict(Validator(resolved, categories, opened, loss=loss)(model).values)))
 dist.destroy_process_group()
 """
 
@@ -319,7 +324,15 @@ def test_two_ranks_give_the_values_of_one(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("BENCHSUITE_CACHE", str(tmp_path))
     options = {"model": NARROW, "dataset": {"count": 3, "size": 64}}
     model, validator = build("panoptic_fpn", "shapes", overrides=options)
-    expected = validator(model).values
+    values = validator(model).values
+    learnt = TrainingSet(
+        validator.opened,
+        validator.opened.dataset.categories,
+        tasks=("bbox", "segm", "semantic", "panoptic"),
+    )
+    model.eval()
+    expected = {**values, **ValidationLoss(learnt, seed=0)(model)}
+    assert expected[TOTAL] > 0
     environment = {
         **os.environ,
         "MEETING": (tmp_path / "meeting").as_uri(),
