@@ -19,6 +19,10 @@ from benchsuite.errors import UsageError
 from benchsuite.protocols import TrainableModel
 from benchsuite.records import Image, ImageRecord
 from benchsuite.targets import Target
+from benchsuite.training.fabric import open_fabric
+from benchsuite.training.loader import MicroBatch
+from benchsuite.training.processes import Processes
+from benchsuite.training.step import Learner, accumulate_gradients, step_of
 
 OPTION_OF = {
     "rpn.pre_nms_topk_train": "rpn.training.pre_nms_topk",
@@ -148,21 +152,29 @@ def resized_image(model: Any, file: Path) -> Image:
 
 
 def train(model: Any, folder: Path) -> dict[str, Any]:
-    """One step without the step: what ``train.json`` holds of losses and gradients."""
+    """What ``train.json`` holds of losses and gradients, by the training loop's own step."""
     if not isinstance(model, TrainableModel):
         raise UsageError(f"{type(model).__name__} has no losses")
     image = resized_image(model, folder / "image.png")
-    model.train()
     things = len(getattr(model, "things", ()))
-    losses = model.losses([image], [read_target(folder, image.height, image.width, things)])
-    sum(losses.values()).backward()
+    target = read_target(folder, image.height, image.width, things)
+    fabric = open_fabric("cpu", Processes())
+    learner = fabric.setup_module(Learner(model))
+    learner.train()
+    with step_of(model):
+        (losses,) = accumulate_gradients(fabric, learner, [one_image_batch(image, target)])
     norms = {
         name: float(parameter.grad.double().norm())
         for name, parameter in model.named_parameters()
         if parameter.grad is not None
     }
     return {
-        "losses": {name: float(value.detach()) for name, value in losses.items()},
+        "losses": dict(zip(losses.names, losses.values.tolist(), strict=True)),
         "total_grad_norm": float(np.sqrt(np.sum(np.square(list(norms.values()))))),
         "grad_norms": norms,
     }
+
+
+def one_image_batch(image: Image, target: Target) -> MicroBatch:
+    """A micro-batch of a first step."""
+    return MicroBatch(0, 0, (image,), (target,), (image.record.id,), seed=0)

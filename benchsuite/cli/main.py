@@ -13,6 +13,7 @@ from benchsuite.errors import BenchsuiteError, PluginError
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("benchsuite.cli.run:run", "Take a model to a dataset: predict, score, store, show."),
+    "train": ("benchsuite.cli.train:train", "Train a model as a recipe says."),
     "eval": ("benchsuite.cli.eval:eval_", "Score predictions that lie in files."),
     "compare": ("benchsuite.cli.compare:compare", "Hold two results against each other, paired."),
     "reproduce": (

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from benchsuite.results import Outcome
     from benchsuite.scoring_choice import ScoringChoice
 
@@ -127,12 +129,16 @@ def show(outcome: Outcome, dataset_title: str, *, as_json: bool) -> None:
     if as_json:
         echo_json(outcome.to_json())
         return
-    from rich.console import Console
-
     from benchsuite.results import render
 
+    show_parts(render(outcome, dataset_title))
+
+
+def show_parts(parts: Sequence[RenderableType]) -> None:
+    """Put tables and lines on standard output."""
+    from rich.console import Console
+
     console = Console(soft_wrap=True, highlight=False)
-    parts = render(outcome, dataset_title)
     # A table is never squeezed: numbers that are cut off are worse than a wrapped line.
     unlimited = console.options.update(max_width=10_000)
     widest = max(console.measure(part, options=unlimited).maximum for part in parts)

@@ -1,0 +1,156 @@
+"""What stands before the first step: devices, model, optimiser, and where to go on from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from benchsuite.devices import Device, use_device
+from benchsuite.environment import versions
+from benchsuite.errors import InputError, UsageError
+from benchsuite.files import durable
+from benchsuite.inference import build_model
+from benchsuite.progress import progress
+from benchsuite.resolve import keypoint_layout
+from benchsuite.training.checkpoint import LAST, has_checkpoint, read_state
+from benchsuite.training.fabric import open_fabric
+from benchsuite.training.identity import check_identity, training_identity
+from benchsuite.training.joined_sets import JoinedSets
+from benchsuite.training.loader import Loader, Share, open_loader
+from benchsuite.training.sampling import build_stream
+from benchsuite.training.state import TrainingState
+from benchsuite.training.trainee import Trainee
+from benchsuite.training.validation import Validator
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from benchsuite.training.plan import TrainingPlan
+
+DESCRIPTION = "training.json"
+
+
+@dataclass(slots=True)
+class Begun:
+    """A training that is ready for its next step."""
+
+    plan: TrainingPlan
+    fabric: Fabric
+    device: Device
+    trainee: Trainee
+    state: TrainingState
+    validator: Validator | None
+
+    def open_loader(self) -> Loader:
+        """What brings this process's micro-batches, from the next step on."""
+        plan, options, processes = self.plan, self.plan.options, self.plan.processes
+        size = plan.images_per_micro_batch
+        stream = build_stream(
+            plan.examples,
+            options.sampler,
+            images_per_micro_batch=size,
+            images_per_batch=options.images_per_batch,
+            seed=options.seed,
+        )
+        return open_loader(
+            JoinedSets(plan.examples),
+            stream,
+            seed=options.seed,
+            share=Share(size, options.accumulate, processes.rank, processes.world_size),
+            start_step=self.state.step,
+            stop_step=options.iterations,
+            augmentation=plan.augmentation,
+            workers=options.workers,
+        )
+
+
+def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
+    """Build everything, and go on from the last checkpoint where that was asked for.
+
+    Raises:
+        UsageError: a training lies there already, or another one than is to be gone on with.
+        DataMissingError: there is none to go on with, or the initial weights are not there.
+    """
+    request, options = plan.request, plan.options
+    device = use_device(_device_name(plan), threads=request.threads, seed=options.seed)
+    fabric = open_fabric(
+        device.name, plan.processes, precision=options.precision, strategy=request.strategy
+    )
+    if plan.processes.is_first:
+        _claim(plan)
+    fabric.barrier()
+    model = build_model(
+        plan.model,
+        plan.categories,
+        weights=None,
+        device=device,
+        seed=options.seed,
+        keypoints=keypoint_layout(plan.datasets[0]),
+    )
+    if not request.resume:
+        _initialise(model, plan, tell)
+    trainee, state = Trainee(model, options, fabric), TrainingState()
+    if request.resume:
+        kept = read_state(plan.out / LAST)
+        trainee.load_state_dict(kept["trainee"])
+        state.load_state_dict(kept["training"])
+        tell(f"going on after step {state.step} of {options.iterations}")
+    validator = None
+    if plan.validation is not None:
+        validator = Validator(
+            plan.model, plan.categories, plan.validation, options.validation, show=progress
+        )
+    return Begun(plan, fabric, device, trainee, state, validator)
+
+
+def _device_name(plan: TrainingPlan) -> str | None:
+    """Of several processes on a machine with GPUs each takes its own."""
+    name, processes = plan.request.device, plan.processes
+    if processes.world_size > 1 and name in (None, "cuda"):
+        return f"cuda:{processes.local_rank}" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def _claim(plan: TrainingPlan) -> None:
+    """Hold the folder's training against this one, or make the folder this training's."""
+    path, identity = plan.out / DESCRIPTION, training_identity(plan)
+    if plan.request.resume:
+        if path.is_file():
+            check_identity(_read(path)["identity"], identity, plan.out)
+        return
+    if has_checkpoint(plan.out / LAST):
+        raise UsageError(
+            f"{plan.out} holds a training already: go on with it (--resume), or write to another "
+            "folder (--out)"
+        )
+    durable.make_folder(plan.out)
+    description = {
+        "identity": identity,
+        "command": plan.request.command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processes": plan.processes.world_size,
+        "versions": versions(),
+    }
+    begun = path.with_name(f".{path.name}")
+    begun.unlink(missing_ok=True)
+    durable.write_file(begun, json.dumps(description, indent=1).encode())
+    begun.replace(path)
+    durable.sync_folder(plan.out)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"is no JSON: {error}", file=path) from None
+    return described
+
+
+def _initialise(model: Any, plan: TrainingPlan, tell: Callable[[str], None]) -> None:
+    """The weights to start from."""
