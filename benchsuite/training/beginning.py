@@ -27,6 +27,7 @@ from benchsuite.training.sampling import build_stream
 from benchsuite.training.state import TrainingState
 from benchsuite.training.trainee import Trainee
 from benchsuite.training.validation import Validator
+from benchsuite.weights import resolve_weights
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -88,13 +89,11 @@ def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
     model = build_model(
         plan.model,
         plan.categories,
-        weights=None,
+        weights=_initial_weights(plan),
         device=device,
         seed=options.seed,
         keypoints=keypoint_layout(plan.datasets[0]),
     )
-    if not request.resume:
-        _initialise(model, plan, tell)
     trainee, state = Trainee(model, options, fabric), TrainingState()
     if request.resume:
         kept = read_state(plan.out / LAST)
@@ -107,6 +106,13 @@ def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
             plan.model, plan.categories, plan.validation, options.validation, show=progress
         )
     return Begun(plan, fabric, device, trainee, state, validator)
+
+
+def _initial_weights(plan: TrainingPlan) -> Path | None:
+    """The weights to start from; none where those of a checkpoint are taken anyway."""
+    if plan.request.resume or not plan.options.init:
+        return None
+    return resolve_weights(plan.options.init, None, None).path
 
 
 def _device_name(plan: TrainingPlan) -> str | None:
@@ -150,7 +156,3 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"is no JSON: {error}", file=path) from None
     return described
-
-
-def _initialise(model: Any, plan: TrainingPlan, tell: Callable[[str], None]) -> None:
-    """The weights to start from."""

@@ -157,9 +157,10 @@ class _Loop:
         gathered = gather_bytes(json.dumps(own).encode())
         batches = broadcast_json([each for part in gathered for each in json.loads(part)])
         weights, state = self.trainee.weights(), self.everything()
+        folder = self.plan.out / NONFINITE
         if self.first:
-            keep_nonfinite(self.plan.out, number, batches, lr, norm, weights, state)
-        return nonfinite_error(number, batches, lr, norm, self.plan.out, self.options.precision)
+            keep_nonfinite(folder, number, batches, lr, norm, weights, state)
+        return nonfinite_error(number, batches, lr, norm, folder, self.options.precision)
 
     # --- validation and checkpoints -------------------------------------------------------------
 

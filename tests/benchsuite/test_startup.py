@@ -31,6 +31,7 @@ def imported(*args: str) -> set[str]:
         ("list",),
         ("list", "recipes", "--json"),
         ("run", "--help"),
+        ("train", "--help"),
         ("eval", "--help"),
         ("predict", "--help"),
         ("report", "--help"),
