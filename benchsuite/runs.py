@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 import benchsuite_kernels
-from benchsuite._version import __version__
 from benchsuite.categories import CategoryMap
 from benchsuite.devices import Device, use_device
 from benchsuite.environment import facts
 from benchsuite.errors import UsageError
 from benchsuite.inference import build_model, describe, predict_all
 from benchsuite.metric_selection import ResolvedMetric
-from benchsuite.options import options_to_json
 from benchsuite.pairing import choose_metrics, pair_categories, shared_tasks
 from benchsuite.predictions.parts import PredictionParts
 from benchsuite.predictions.to_columns import read_predictions
 from benchsuite.protocols import Model
-from benchsuite.recording import Recording, as_json, image_list_sha256, record
+from benchsuite.recording import Recording, as_json, record
 from benchsuite.resolve import (
     OpenedDataset,
     ResolvedModel,
@@ -36,9 +34,10 @@ from benchsuite.resolve import (
     open_dataset,
     resolve_model,
 )
-from benchsuite.results import TOLERANCE, Outcome, verdict
+from benchsuite.results import Outcome
+from benchsuite.run_record import identity_fields, published_numbers, run_row
 from benchsuite.run_warnings import find_warnings
-from benchsuite.scoring import Scored, task_predictions, truth_of
+from benchsuite.scoring import task_predictions, truth_of
 from benchsuite.scoring_choice import ScoringChoice
 from benchsuite.store.results_store import Store, new_run_id, result_identity
 from benchsuite.weights import Weights, resolve_weights
@@ -46,7 +45,6 @@ from benchsuite.weights import Weights, resolve_weights
 if TYPE_CHECKING:
     from benchsuite.records import ImageRecord
 
-PRECISION = "fp32"
 BYTES_PER_IMAGE = 64 * 1024
 """What an image's predictions take in the store at most, roughly: 100 masks as RLE."""
 
@@ -257,86 +255,3 @@ def score_and_store(
         recording = Recording(row, published, ready.weights.to_json(), served, ready.environment)
         samples = pq.read_table(staging.path("throughput"))
         return record(staging, recording, scored, opened.dataset.categories, samples)
-
-
-def run_row(
-    ready: Prepared, scored: Sequence[Scored], published: Mapping[str, float]
-) -> dict[str, Any]:
-    """The row of ``schemas.RUNS``, but for what counts and names this one execution."""
-    plan, request, opened = ready.plan, ready.plan.request, ready.plan.opened
-    weights, device = ready.weights, ready.device
-    values = {name: value for each in scored for name, value in each.named().items()}
-    return {
-        "result_id": ready.result_id,
-        "verb": request.verb,
-        "model": plan.model.spec.name,
-        "model_licence": plan.model.spec.licence,
-        "model_options": as_json(ready.identity["model_options"]),
-        "recipe": plan.model.recipe.name if plan.model.recipe else None,
-        "weights_name": weights.name,
-        "weights_sha256": weights.sha256,
-        "weights_random": weights.random,
-        "parameters": ready.described.get("parameters"),
-        "dataset": opened.name,
-        "split": opened.split,
-        "dataset_options": as_json(opened.options),
-        "annotation_sha256": ready.identity["annotation_sha256"],
-        "images_sha256": ready.identity["images_sha256"],
-        "n_images": len(plan.records),
-        "n_dataset_images": plan.n_dataset_images,
-        "partial": plan.partial,
-        "category_map": as_json(ready.mapping.to_json()),
-        "tasks": [each.spec.task for each in scored],
-        "evaluators": as_json({each.spec.name: each.evaluator for each in scored}),
-        "preprocessing": as_json(ready.described.get("preprocessing", {})),
-        "precision": PRECISION,
-        "batch_size": request.batch_size,
-        "seed": request.seed,
-        "device": device.name,
-        "device_name": device.hardware,
-        "threads": device.threads,
-        "warmup": request.warmup,
-        "verdict": verdict(
-            values,
-            published,
-            tolerance=plan.model.body.get("tolerance", TOLERANCE),
-            random=weights.random,
-            partial=plan.partial,
-        ),
-        "warnings": list(ready.warnings),
-        "command": request.command,
-        "version": __version__,
-    }
-
-
-def published_numbers(plan: RunPlan, weights: Weights) -> Mapping[str, float]:
-    """The recipe's published numbers, where its own weights run on the split they are for (the
-    first of its dataset)."""
-    recipe, opened = plan.model.recipe, plan.opened
-    if recipe is None or weights.name != recipe.name or recipe.dataset != opened.spec.name:
-        return {}
-    return dict(recipe.published) if opened.split == opened.spec.splits[0] else {}
-
-
-def identity_fields(
-    plan: RunPlan, weights: Weights, described: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Everything the numbers depend on. Device and threads are recorded, but are not part of it."""
-    request, opened = plan.request, plan.opened
-    return {
-        "version": __version__,
-        "model": plan.model.spec.name,
-        "model_options": options_to_json(plan.model.options),
-        "described": dict(described),
-        "weights": weights.sha256 or "random",
-        "dataset": opened.name,
-        "split": opened.split,
-        "dataset_options": dict(opened.options),
-        "annotation_sha256": opened.dataset.annotation_sha256,
-        "images_sha256": image_list_sha256(plan.records),
-        "scorer": request.scoring.scorer,
-        "evaluators": {each.spec.name: each.identity for each in plan.metrics},
-        "precision": PRECISION,
-        "batch_size": request.batch_size,
-        "seed": request.seed,
-    }

@@ -239,6 +239,37 @@ def test_a_limit_gives_a_figure_that_is_never_called_reproduced(
     assert {run["verdict"] for run in recorded(tmp_path)} == {"partial, not comparable"}
 
 
+@pytest.mark.parametrize(
+    ("published_hash", "made_for", "verdict"),
+    [
+        (ANNOTATIONS, {}, "reproduced"),
+        ("of others", {}, "no published number"),
+        (None, {}, "reproduced"),
+        (None, {"colour": 7}, "no published number"),
+        (ANNOTATIONS, {"colour": 7}, "reproduced"),
+    ],
+)
+def test_a_number_is_held_only_against_one_of_the_same_dataset(
+    publish: Publish,
+    published_hash: str | None,
+    made_for: dict[str, int],
+    verdict: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    """``run`` takes any options: what it measures then may be of another dataset."""
+    publish({"bbox/AP": 1.0})
+    spec = resolve.registry().datasets["squares"]
+    options = replace(spec, options="reproduction_fixture:FinderOptions")
+    monkeypatch.setitem(resolve.registry().datasets, "squares", options)
+    monkeypatch.setattr(Squares, "published_annotation_sha256", published_hash)
+    overrides = [f"dataset.{key}={value}" for key, value in made_for.items()]
+    out = ["--out", str(tmp_path / "results"), "--json", "--threads", "1"]
+    assert main(["run", "--model", "finder_1x", "--dataset", "squares", *out, *overrides]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == verdict
+
+
 def test_a_wrong_digest(
     publish: Publish, site: Site, command: list[str], tmp_path: Path, capsys: Any
 ) -> None:

@@ -14,6 +14,12 @@ from benchsuite_plugins.datasets.shapes.categories import CATEGORIES, KEYPOINTS
 from benchsuite_plugins.datasets.shapes.options import DEFAULT_COUNTS, ShapesOptions
 from benchsuite_plugins.datasets.shapes.split import INSTANCES, PANOPTIC, write_split
 
+PUBLISHED_SHA256 = {
+    "val": "39d43bc594a559e796a2ca59ef1c4cfd6adaebe1ab7a959600b40555398c1a91",
+    "train": "e2633ad7086dc02b654de017323eee7c7b60c484612abf10913529d8e744e631",
+}
+"""Split to the hash of its annotations, as the options are where nobody changes them."""
+
 
 class ShapesDataset(CocoFormatDataset):
     """The files of one split.
@@ -23,10 +29,21 @@ class ShapesDataset(CocoFormatDataset):
         tasks: what the dataset is opened for. Beside panoptic maps, semantic truth is as Panoptic
             FPN's semantic branch knows it, with all things as one category; else things are of
             their own categories there too.
+        published_annotation_sha256, published_image_count: of what numbers are published on;
+            ``None``: of such a dataset as this none are.
     """
 
-    def __init__(self, folder: Path, tasks: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tasks: Sequence[str] = (),
+        *,
+        published_annotation_sha256: str | None = None,
+        published_image_count: int | None = None,
+    ) -> None:
         self._separated = "panoptic" in tasks
+        self.published_annotation_sha256 = published_annotation_sha256
+        self.published_image_count = published_image_count
         super().__init__(
             folder / INSTANCES,
             folder / "images",
@@ -57,4 +74,12 @@ def open_split(request: DatasetRequest) -> Dataset:
         with progress(title, count) as shown:
             write_split(folder, options, request.split, shown.advance)
 
-    return ShapesDataset(cached_split(request.cache, options, request.split, write), request.tasks)
+    folder = cached_split(request.cache, options, request.split, write)
+    if options != ShapesOptions():
+        return ShapesDataset(folder, request.tasks)
+    return ShapesDataset(
+        folder,
+        request.tasks,
+        published_annotation_sha256=PUBLISHED_SHA256[request.split],
+        published_image_count=DEFAULT_COUNTS[request.split],
+    )

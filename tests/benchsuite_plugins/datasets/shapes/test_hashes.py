@@ -17,6 +17,7 @@ import pytest
 import benchsuite
 import benchsuite_kernels
 import benchsuite_plugins
+from benchsuite_plugins.datasets.shapes.dataset import PUBLISHED_SHA256
 from benchsuite_plugins.datasets.shapes.options import ShapesOptions
 from benchsuite_plugins.datasets.shapes.split import GENERATOR, Hashes, split_hashes
 
@@ -37,6 +38,10 @@ def test_val_as_written(val: Path) -> None:
     assert GENERATOR == EXPECTED_GENERATOR
     manifest = json.loads((val / "manifest.json").read_bytes())
     assert Hashes(**manifest["hashes"]) == VAL
+
+
+def test_what_is_published_is_the_default() -> None:
+    assert {"val": VAL.annotations, "train": TRAIN.annotations} == PUBLISHED_SHA256
 
 
 def test_train() -> None:
