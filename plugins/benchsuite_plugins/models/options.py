@@ -44,9 +44,14 @@ class InputOptions:
 
 @dataclass(frozen=True, slots=True)
 class ResNetOptions:
-    """A ResNet or ResNeXt of bottleneck blocks.
+    """A ResNet of basic blocks (depth 18 and 34), or a ResNet or ResNeXt of bottleneck blocks.
+
+    Basic blocks have no groups, no dilation and no deformable convolutions; ``width_per_group`` and
+    ``stride_in_1x1`` mean nothing to them.
 
     Attributes:
+        res2_out_channels: each further stage doubles them. Of basic blocks the published networks
+            have 64.
         num_groups, width_per_group: of the 3x3 convolutions in res2; ResNeXt-101-32x8d has 32
             and 8. Each further stage doubles the width.
         stride_in_1x1: whether the first 1x1 convolution of a stage strides (the original MSRA
@@ -60,7 +65,7 @@ class ResNetOptions:
             constants there.
     """
 
-    depth: Literal[50, 101, 152] = 50
+    depth: Literal[18, 34, 50, 101, 152] = 50
     norm: NormName = "FrozenBN"
     stem_out_channels: int = 64
     res2_out_channels: int = 256

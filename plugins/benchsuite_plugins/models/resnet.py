@@ -8,6 +8,8 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchsuite.errors import UsageError
+from benchsuite_plugins.models.basic_block import BasicBlock
 from benchsuite_plugins.models.bottleneck import BottleneckBlock
 from benchsuite_plugins.models.deformable_bottleneck import DeformableBottleneckBlock
 from benchsuite_plugins.models.features import check_names
@@ -18,8 +20,17 @@ from benchsuite_plugins.models.options import NormName, ResNetOptions
 
 STAGES = ("res2", "res3", "res4", "res5")
 
-BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+BLOCKS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
 """Depth to the number of blocks of each stage."""
+
+OF_BASIC_BLOCKS = (18, 34)
+"""The depths whose blocks are basic; others have bottlenecks."""
 
 
 class BasicStem(nn.Module):
@@ -37,29 +48,53 @@ class BasicStem(nn.Module):
 
 
 def make_stage(stage: str, options: ResNetOptions) -> nn.Sequential:
-    """One of ``STAGES``: its blocks in order, the first of which changes channels and stride."""
+    """One of ``STAGES``: its blocks in order, the first of which changes channels and stride.
+
+    Raises:
+        UsageError: options that the blocks of this depth do not have.
+    """
     index = STAGES.index(stage)
     out_channels = options.res2_out_channels * 2**index
     in_channels = out_channels // 2 if index else options.stem_out_channels
     dilation = options.res5_dilation if stage == "res5" else 1
     first_stride = 1 if index == 0 or dilation > 1 else 2
-    make_block: Callable[..., BottleneckBlock] = BottleneckBlock
-    if options.deform_on_per_stage[index]:
-        make_block = partial(DeformableBottleneckBlock, deform_num_groups=options.deform_num_groups)
+    make_block = (
+        _make_basic_block(options)
+        if options.depth in OF_BASIC_BLOCKS
+        else _make_bottleneck(options, index, dilation)
+    )
     return nn.Sequential(
         *(
             make_block(
                 out_channels if block else in_channels,
                 out_channels,
-                options.num_groups * options.width_per_group * 2**index,
                 stride=1 if block else first_stride,
-                stride_in_1x1=options.stride_in_1x1,
-                num_groups=options.num_groups,
-                dilation=dilation,
                 norm=options.norm,
             )
             for block in range(BLOCKS[options.depth][index])
         )
+    )
+
+
+def _make_basic_block(options: ResNetOptions) -> Callable[..., nn.Module]:
+    if options.num_groups > 1 or options.res5_dilation > 1 or any(options.deform_on_per_stage):
+        raise UsageError(
+            f"resnet.depth={options.depth} is a network of basic blocks, which have no groups, "
+            "dilation or deformable convolutions; take depth 50, 101 or 152"
+        )
+    return BasicBlock
+
+
+def _make_bottleneck(options: ResNetOptions, index: int, dilation: int) -> Callable[..., nn.Module]:
+    block: Callable[..., nn.Module] = BottleneckBlock
+    if options.deform_on_per_stage[index]:
+        block = partial(DeformableBottleneckBlock, deform_num_groups=options.deform_num_groups)
+    return partial(
+        block,
+        bottleneck_channels=options.num_groups * options.width_per_group * 2**index,
+        stride_in_1x1=options.stride_in_1x1,
+        num_groups=options.num_groups,
+        dilation=dilation,
     )
 
 
