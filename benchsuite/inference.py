@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import ContractError, InterruptedRun
 from benchsuite.progress import progress
-from benchsuite.protocols import DescribedModel, Model, ModelRequest
+from benchsuite.protocols import (
+    DescribedModel,
+    InitialWeights,
+    Model,
+    ModelRequest,
+    StartedModel,
+)
 from benchsuite.resolve import OpenedDataset, ResolvedModel, use
 from benchsuite.throughput import timed_predict
 
@@ -33,11 +39,12 @@ def build_model(
     device: Device,
     seed: int,
     keypoints: KeypointLayout | None = None,
+    initial: InitialWeights | None = None,
 ) -> Model:
     """Call the model's factory.
 
     Raises:
-        ContractError: what it returned is no model.
+        ContractError: what it returned is no model, or one that took no initial weights.
     """
     spec = resolved.spec
     request = ModelRequest(
@@ -47,12 +54,18 @@ def build_model(
         device=device.name,
         seed=seed,
         keypoints=keypoints,
+        initial=initial,
     )
     model = use(spec.factory, f"model {spec.name!r}")(request)
     if not isinstance(model, Model):
         raise ContractError(
             f"model {spec.name!r}: {spec.factory} returned a {type(model).__name__}, which has no "
             "predict(images)"
+        )
+    if initial is not None and not (isinstance(model, StartedModel) and model.started):
+        raise ContractError(
+            f"model {spec.name!r} does not start from initial weights: {spec.factory} took nothing "
+            f"of {initial.path}"
         )
     return model
 

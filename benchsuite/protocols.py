@@ -26,6 +26,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class InitialWeights:
+    """A checkpoint that a training starts from: the model's own, that of a model for other
+    categories, or that of its backbone alone.
+
+    Attributes:
+        path: the checkpoint, on this machine.
+        name: what to call it in messages.
+        categories: what the labels meant to the model that it is of; empty: that is not known.
+        keypoints: the layout that model was for, where it had one and it is known.
+    """
+
+    path: Path
+    name: str
+    categories: tuple[Category, ...] = ()
+    keypoints: KeypointLayout | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """What a model's factory is given.
 
@@ -36,6 +54,8 @@ class ModelRequest:
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
         seed: for random weights.
         keypoints: the dataset's keypoint layout, where it has one.
+        initial: weights to start training from, in place of ``weights``: what fits of them goes
+            over random ones. A model that can say what it took is a ``StartedModel``.
     """
 
     options: Any = None
@@ -44,6 +64,7 @@ class ModelRequest:
     device: str = "cpu"
     seed: int = 0
     keypoints: KeypointLayout | None = None
+    initial: InitialWeights | None = None
 
 
 @runtime_checkable
@@ -147,6 +168,15 @@ class ResizingModel(Protocol):
     """
 
     def resized(self, image: Image) -> Image: ...
+
+
+@runtime_checkable
+class StartedModel(Protocol):
+    """A model that says what it took of its request's ``initial``, a line each for the user: how
+    much of it fitted, and which parts are drawn anew."""
+
+    @property
+    def started(self) -> Sequence[str]: ...
 
 
 # --- datasets ---------------------------------------------------------------------------------

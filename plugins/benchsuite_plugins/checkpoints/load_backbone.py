@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from benchsuite.errors import InputError
 from benchsuite_plugins.checkpoints.caffe2_names import from_caffe2
+from benchsuite_plugins.checkpoints.torchvision_resnet_names import from_torchvision_resnet
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Started:
 def load_backbone(model: nn.Module, state: Mapping[str, Tensor], source: object) -> Started:
     """Copy what ``state`` has for the model into it, wherever in the model that lies.
 
-    Names match by their ends (see ``match_suffixes``), after Caffe2's are ours.
+    Caffe2's and torchvision's names of a ResNet are made ours first; ``find_places`` says where a
+    name belongs.
 
     Args:
         source: the file, for messages.
@@ -38,46 +41,68 @@ def load_backbone(model: nn.Module, state: Mapping[str, Tensor], source: object)
     Raises:
         InputError: nothing in the file is anything of the model's, or could be two things.
     """
-    given = from_caffe2(state)
+    given = from_torchvision_resnet(from_caffe2(state))
     targets = model.state_dict()
-    matched = match_suffixes(targets, given)
-    if not matched:
+    places = find_places(targets, given, source)
+    if not places:
         names = ", ".join([*given][:3])
         raise InputError(
             f"holds nothing of the model's backbone; its first names are {names}", file=source
         )
-    places: dict[str, str] = {}
-    for name, suffix in matched.items():
-        if suffix in places:
-            raise InputError(
-                f"{suffix} could be {places[suffix]} or {name} of the model", file=source
-            )
-        places[suffix] = name
-    loaded = [
-        name for name, suffix in matched.items() if targets[name].shape == given[suffix].shape
-    ]
+    loaded = [name for name, own in places.items() if targets[name].shape == given[own].shape]
     with torch.no_grad():
         for name in loaded:
-            targets[name].copy_(given[matched[name]])
+            targets[name].copy_(given[places[name]])
+    used = {*places.values()}
     return Started(
         loaded=tuple(loaded),
-        left_over=tuple(name for name in given if name not in places),
-        misshapen=tuple(name for name in matched if name not in loaded),
+        left_over=tuple(
+            name for name in given if name not in used and not name.endswith("num_batches_tracked")
+        ),
+        misshapen=tuple(name for name in places if name not in loaded),
     )
 
 
-def match_suffixes(wanted: Iterable[str], given: Iterable[str]) -> dict[str, str]:
-    """Each wanted name to the longest given one that it ends with, whole parts only.
+def find_places(
+    wanted: Iterable[str], given: Iterable[str], source: object = None
+) -> dict[str, str]:
+    """Names of a model to those of a file of its backbone that belong there.
 
-    ``backbone.bottom_up.res2.0.conv1.weight`` ends with ``res2.0.conv1.weight`` and with
-    ``conv1.weight``; the first is its own. What ends with none is left out.
+    The network whose file it is lies in the model under a prefix (``backbone.bottom_up.``): the one
+    under which the most of its names are. What is not there may be elsewhere, as ``res5`` is in the
+    heads of a C4 detector; but not a single layer, such as the normalisation that ends a network,
+    since layers of many parts of a model are called so.
+
+    Raises:
+        InputError: the network could be two of the model's.
     """
-    known = set(given)
-    matched = {}
+    under = _under_prefixes(wanted, {*given})
+    if not under:
+        return {}
+    most = max(map(len, under.values()))
+    main, *others = [prefix for prefix, names in under.items() if len(names) == most]
+    if others:
+        one, other = (prefix + under[prefix][0] for prefix in (main, others[0]))
+        raise InputError(f"{under[main][0]} could be {one} or {other} of the model", file=source)
+    places = {main + name: name for name in under.pop(main)}
+    found = {_first(name) for name in places.values()}
+    for prefix, names in sorted(under.items(), key=lambda item: -len(item[1])):
+        elsewhere = [name for name in names if _first(name) not in found and name.count(".") > 1]
+        places |= {prefix + name: name for name in elsewhere}
+        found |= {_first(name) for name in elsewhere}
+    return places
+
+
+def _first(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _under_prefixes(wanted: Iterable[str], given: set[str]) -> dict[str, list[str]]:
+    """The prefixes under which a model has names of the file, and which those are."""
+    under: dict[str, list[str]] = defaultdict(list)
     for name in wanted:
         parts = name.split(".")
-        endings = (".".join(parts[start:]) for start in range(len(parts)))
-        suffix = next((ending for ending in endings if ending in known), None)
-        if suffix is not None:
-            matched[name] = suffix
-    return matched
+        for start in range(len(parts)):
+            if (ending := ".".join(parts[start:])) in given:
+                under[name.removesuffix(ending)].append(ending)
+    return under

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from benchsuite.errors import UsageError
-from benchsuite.protocols import ModelRequest
+from benchsuite.protocols import InitialWeights, ModelRequest
 from benchsuite.records import Image, Prediction
-from benchsuite.specs import Category
-from benchsuite_plugins.checkpoints import load_state, read_checkpoint
+from benchsuite.specs import Category, KeypointLayout
+from benchsuite_plugins.checkpoints import load_initial, load_state, read_checkpoint
+from benchsuite_plugins.checkpoints.class_rows import Classes
 from benchsuite_plugins.models.image_input import ImageBatch, Preprocessing
 
 
@@ -22,6 +24,9 @@ class ImageModel(nn.Module, ABC):
 
     A subclass computes raw outputs in ``forward`` and makes predictions of them in ``postprocess``.
     """
+
+    started: tuple[str, ...] = ()
+    """See ``StartedModel`` of ``benchsuite.protocols``."""
 
     def __init__(self, image_input: Preprocessing) -> None:
         super().__init__()
@@ -48,6 +53,11 @@ class ImageModel(nn.Module, ABC):
         """One prediction an image, in order."""
         return self.postprocess(self.forward(self.preprocess(images))) if images else []
 
+    def classes(self, categories: Sequence[Category]) -> Classes:
+        """What the branches tell apart where labels mean these categories."""
+        names = tuple(category.name for category in categories)
+        return Classes(regions=names, pixels=names)
+
     def describe(self) -> Mapping[str, Any]:
         """What a result depends on, as JSON-able values."""
         return {
@@ -65,7 +75,7 @@ def create_model(
     """Build a model for a request: weights loaded, on its device, in evaluation mode.
 
     Without weights the parameters are drawn as Detectron2 draws them before training, the same for
-    one seed on every device.
+    one seed on every device; initial weights go over them where they fit.
 
     Args:
         build: from the categories to the model, drawn from torch's global generator.
@@ -81,4 +91,20 @@ def create_model(
         model = build(request.categories)
     if request.weights is not None:
         load_state(model, read_checkpoint(request.weights), request.weights)
+    elif request.initial is not None:
+        model.started = _start(model, request, request.initial)
     return model.to(request.device).eval()
+
+
+def _start(model: ImageModel, request: ModelRequest, initial: InitialWeights) -> tuple[str, ...]:
+    """Take what fits of the initial weights; what there is to say of it."""
+    theirs = _classes(model, initial.categories, initial.keypoints) if initial.categories else None
+    ours = _classes(model, request.categories, request.keypoints)
+    taken = load_initial(model, read_checkpoint(initial.path), initial.path, ours, theirs)
+    return taken.lines(initial.name)
+
+
+def _classes(
+    model: ImageModel, categories: Sequence[Category], layout: KeypointLayout | None
+) -> Classes:
+    return replace(model.classes(categories), keypoints=layout.names if layout else ())

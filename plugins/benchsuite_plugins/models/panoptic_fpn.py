@@ -16,6 +16,7 @@ from benchsuite.errors import ContractError, UsageError
 from benchsuite.protocols import ModelRequest
 from benchsuite.records import Prediction
 from benchsuite.specs import Category
+from benchsuite_plugins.checkpoints.class_rows import Classes
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
 from benchsuite_plugins.models.image_model import ImageModel, create_model
@@ -161,6 +162,13 @@ class PanopticFPN(ImageModel, Trainable):
         # As Prediction has it: 255 is "none" where all labels are below it.
         narrow = max(*self.stuff, *self.things, 0) < 255
         return labels.astype(np.uint8) if narrow else labels.astype(np.int32)
+
+    def classes(self, categories: Sequence[Category]) -> Classes:
+        """The regions' are the things, the pixels' the stuff behind all things as one."""
+        return Classes(
+            regions=tuple(each.name for each in categories if each.isthing),
+            pixels=("things", *(each.name for each in categories if not each.isthing)),
+        )
 
     def batch_losses(self, batch: ImageBatch, truth: TargetBatch) -> dict[str, Tensor]:
         truth = self._in_classes(truth)
