@@ -35,7 +35,8 @@ from benchsuite.plugins import registry
 from benchsuite.resolve import use
 from benchsuite.specs import KeypointLayout, TransformSpec
 from benchsuite.training.example import Example
-from benchsuite.training.samples import Sample, example_of, sample_of
+from benchsuite.training.sample_instances import Sample
+from benchsuite.training.samples import example_of, sample_of
 
 SampleTransform = Callable[[Any], Sample]
 

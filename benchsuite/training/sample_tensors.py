@@ -171,26 +171,38 @@ def _flip_points_vertically(points: Points) -> Any:
     return tv_tensors.wrap(flipped, like=points)
 
 
-def _rotate_boxes(
-    boxes: Boxes, angle: float, expand: bool = False, center: list[float] | None = None, **_: Any
-) -> Any:
-    # torchvision's kernel forgets the new canvas where there is no box, hence one more.
-    data = torch.cat([boxes.as_subclass(Tensor), torch.zeros((1, 4), dtype=torch.float64)])
-    rotated, canvas = F.rotate_bounding_boxes(
-        data, boxes.format, boxes.canvas_size, angle, expand=expand, center=center
-    )
-    return tv_tensors.wrap(rotated[:-1], like=boxes, canvas_size=canvas)
+def _rotated(
+    points: Tensor, canvas: CanvasSize, angle: float, expand: bool, center: list[float] | None
+) -> tuple[Tensor, CanvasSize]:
+    """Points rotated with their image.
+
+    torchvision's kernels for boxes and points expand the canvas to another size than its kernel for
+    images does, so that one is asked, and its centre goes to the new centre.
+    """
+    rotated, _ = F.rotate_keypoints(points, canvas, angle, center=None if expand else center)
+    if not expand:
+        return rotated, canvas
+    shape = F.rotate_image(torch.empty((1, *canvas), device="meta"), angle, expand=True).shape
+    height, width = int(shape[-2]), int(shape[-1])
+    moved = torch.tensor([width - canvas[1], height - canvas[0]], dtype=points.dtype) / 2
+    return rotated + moved, (height, width)
 
 
 def _rotate_points(
     points: Points, angle: float, expand: bool = False, center: list[float] | None = None, **_: Any
 ) -> Any:
     data = points.as_subclass(Tensor)
-    flat = torch.cat([data.reshape(-1, 2), torch.zeros((1, 2), dtype=torch.float64)])
-    rotated, canvas = F.rotate_keypoints(
-        flat, points.canvas_size, angle, expand=expand, center=center
-    )
-    return tv_tensors.wrap(rotated[:-1].reshape(data.shape), like=points, canvas_size=canvas)
+    rotated, canvas = _rotated(data, points.canvas_size, angle, expand, center)
+    return tv_tensors.wrap(rotated, like=points, canvas_size=canvas)
+
+
+def _rotate_boxes(
+    boxes: Boxes, angle: float, expand: bool = False, center: list[float] | None = None, **_: Any
+) -> Any:
+    corners = Regions.of_boxes(boxes.as_subclass(Tensor), boxes.canvas_size)
+    rotated = _rotate_points(corners, angle, expand, center)
+    whole = tv_tensors.wrap(rotated.boxes(), like=boxes, canvas_size=rotated.canvas_size)
+    return F.clamp_bounding_boxes(whole)
 
 
 def _flip_keypoints_horizontally(keypoints: Keypoints) -> Keypoints:

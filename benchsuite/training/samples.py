@@ -38,19 +38,12 @@ from benchsuite.records import RLE
 from benchsuite.targets import TargetMask
 from benchsuite.training.example import Example
 from benchsuite.training.outlines import Outlines
+from benchsuite.training.sample_instances import OF_INSTANCES, Sample, array_of, without_empty
 from benchsuite.training.sample_tensors import Boxes, CanvasSize, Keypoints, Regions, SemanticMap
 from benchsuite_kernels.columns import rle
 
-Sample = dict[str, Any]
-
-OF_INSTANCES = ("boxes", "labels", "outlines", "bitmaps", "outlined", "keypoints")
-"""Keys of a sample whose rows are instances."""
-
 FIELDS = ("masks", "keypoints", "semantic", "proposals")
 """Fields of a target that an augmentation may leave out."""
-
-EMPTY_SIDE = 1e-5
-"""Pixels: a box is empty unless both sides are longer (as in Detectron2)."""
 
 
 def sample_of(
@@ -109,68 +102,14 @@ def example_of(sample: Sample, example: Example, *, recompute_boxes: bool = Fals
     pixels = image.as_subclass(Tensor).permute(1, 2, 0).contiguous().numpy()
     target = replace(
         example.target,
-        boxes=_array(sample["boxes"]),
-        labels=_array(sample["labels"]),
+        boxes=array_of(sample["boxes"]),
+        labels=array_of(sample["labels"]),
         masks=_target_masks(sample),
         keypoints=_target_keypoints(sample),
-        semantic=_array(sample["semantic"]).astype(np.int64) - 1 if "semantic" in sample else None,
+        semantic=_target_semantic(sample),
         proposals=_target_proposals(sample),
     )
     return replace(example, image=replace(example.image, pixels=pixels), target=target)
-
-
-def of_instances(sample: Sample, kept: NDArray[np.bool_]) -> Sample:
-    """The sample with some of its instances: ``kept`` is (N,) bool."""
-    if kept.all():
-        return sample
-    rows = torch.from_numpy(kept)
-    chosen = dict(sample)
-    for key in OF_INSTANCES:
-        value = sample.get(key)
-        if isinstance(value, Outlines):
-            chosen[key] = value.of_instances(kept)
-        elif isinstance(value, Keypoints):
-            points = value.as_subclass(Tensor)[rows]
-            chosen[key] = Keypoints.wrap(points, value, visibility=value.visibility[rows])
-        elif isinstance(value, tv_tensors.TVTensor):
-            chosen[key] = tv_tensors.wrap(value.as_subclass(Tensor)[rows], like=value)
-        elif value is not None:
-            chosen[key] = value[rows]
-    return chosen
-
-
-def without_empty(sample: Sample, *, recompute_boxes: bool = False) -> Sample:
-    """The sample with boxes cut to the image and without instances that nothing is left of.
-
-    Args:
-        recompute_boxes: whether boxes are made anew round the masks.
-    """
-    sample = _clipped(sample)
-    sample = of_instances(sample, _has_area(sample["boxes"]))
-    if "outlined" not in sample:
-        return sample
-    boxes = mask_boxes(sample)
-    filled = boxes[:, 2] > boxes[:, 0]
-    if recompute_boxes:
-        canvas_size = sample["boxes"].canvas_size
-        sample = _clipped(sample | {"boxes": Boxes(boxes, canvas_size=canvas_size)})
-        filled &= _has_area(sample["boxes"])
-    return of_instances(sample, filled)
-
-
-def mask_boxes(sample: Sample) -> NDArray[np.float64]:
-    """(N, 4) float64, xyxy: the tight box of each instance's mask, zeros where that is empty."""
-    boxes = np.zeros((len(sample["labels"]), 4))
-    if "outlines" in sample:
-        boxes = sample["outlines"].boxes()
-    if "bitmaps" in sample:
-        bitmaps = _array(sample["bitmaps"])
-        for row in np.flatnonzero(~_array(sample["outlined"])):
-            columns = np.flatnonzero(bitmaps[row].any(axis=0))
-            lines = np.flatnonzero(bitmaps[row].any(axis=1))
-            if len(columns):
-                boxes[row] = columns[0], lines[0], columns[-1] + 1, lines[-1] + 1
-    return boxes
 
 
 # --- into a sample ------------------------------------------------------------------------------
@@ -207,26 +146,6 @@ def _masks(masks: Sequence[TargetMask], size: CanvasSize) -> Sample:
 # --- out of a sample ----------------------------------------------------------------------------
 
 
-def _array(tensor: Tensor) -> NDArray[Any]:
-    array: NDArray[Any] = tensor.as_subclass(Tensor).numpy()
-    return array
-
-
-def _clipped(sample: Sample) -> Sample:
-    boxes = sample["boxes"]
-    height, width = boxes.canvas_size
-    limits = np.array([width, height, width, height], np.float64)
-    clipped = np.clip(_array(boxes), 0, limits)
-    return sample | {"boxes": Boxes(clipped, canvas_size=boxes.canvas_size)}
-
-
-def _has_area(boxes: Boxes) -> NDArray[np.bool_]:
-    # Detectron2 compares what has been rounded to float32.
-    corners = _array(boxes).astype(np.float32)
-    kept: NDArray[np.bool_] = np.all(corners[:, 2:] - corners[:, :2] > EMPTY_SIDE, axis=1)
-    return kept
-
-
 def _check_sizes(sample: Sample) -> None:
     size = tuple(sample["image"].shape[-2:])
     count = len(sample["labels"])
@@ -254,9 +173,9 @@ def _check_sizes(sample: Sample) -> None:
 def _target_masks(sample: Sample) -> list[TargetMask] | None:
     if "outlined" not in sample:
         return None
-    outlined = _array(sample["outlined"])
+    outlined = array_of(sample["outlined"])
     polygons = sample["outlines"].polygons() if "outlines" in sample else [()] * len(outlined)
-    bitmaps = _array(sample["bitmaps"]).view(np.bool_) if "bitmaps" in sample else None
+    bitmaps = array_of(sample["bitmaps"]).view(np.bool_) if "bitmaps" in sample else None
     return [
         polygons[row] if as_polygons or bitmaps is None else bitmaps[row]
         for row, as_polygons in enumerate(outlined)
@@ -267,8 +186,15 @@ def _target_keypoints(sample: Sample) -> NDArray[np.float64] | None:
     if "keypoints" not in sample:
         return None
     keypoints = sample["keypoints"].without_those_outside()
-    visibility = _array(keypoints.visibility)[..., None]
-    return np.concatenate([_array(keypoints) * (visibility > 0), visibility], axis=-1)
+    visibility = array_of(keypoints.visibility)[..., None]
+    return np.concatenate([array_of(keypoints) * (visibility > 0), visibility], axis=-1)
+
+
+def _target_semantic(sample: Sample) -> NDArray[np.int64] | None:
+    if "semantic" not in sample:
+        return None
+    labels: NDArray[np.int64] = array_of(sample["semantic"]).astype(np.int64)
+    return np.subtract(labels, 1, out=labels)
 
 
 def _target_proposals(sample: Sample) -> NDArray[np.float64] | None:
@@ -276,6 +202,6 @@ def _target_proposals(sample: Sample) -> NDArray[np.float64] | None:
         return None
     height, width = sample["proposals"].canvas_size
     limits = np.array([width, height, width, height], np.float64)
-    boxes = np.clip(_array(sample["proposals"].boxes()), 0, limits).astype(np.float32)
+    boxes = np.clip(array_of(sample["proposals"].boxes()), 0, limits).astype(np.float32)
     kept: NDArray[np.float64] = boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
     return kept

@@ -13,10 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision import tv_tensors
 
-from benchsuite.records import Image, ImageRecord
-from benchsuite.targets import Target
-from benchsuite.training.augmentation import Augmentation
-from benchsuite.training.example import Example
 from benchsuite_plugins.models.image_input import ImageInput
 from benchsuite_plugins.models.options import InputOptions
 from benchsuite_plugins.transforms.resizing import ResizeScale, ResizeShortestEdge, resize
@@ -24,31 +20,22 @@ from benchsuite_plugins.transforms.resizing import ResizeScale, ResizeShortestEd
 SIDES = st.integers(1, 90)
 
 
-def example(height: int, width: int, **target: Any) -> Example:
-    rng = np.random.default_rng(height * 1000 + width)
-    pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
-    return Example(Image(ImageRecord(1, "", width, height), pixels), Target(**target))
-
-
-def resized(transform: Any, given: Example, seed: int = 0) -> Example:
-    fields = ("masks", "semantic", "keypoints", "proposals")
-    return Augmentation([transform], fields=fields)(given, seed, lambda k: given)
-
-
 @pytest.mark.parametrize("shape", [(480, 640), (640, 427), (33, 200), (1, 1), (7, 1)])
 @pytest.mark.parametrize("short", [64, 801])
-def test_pixels_are_those_that_models_see_at_test_time(shape: tuple[int, int], short: int) -> None:
+def test_pixels_are_those_that_models_see_at_test_time(
+    make_example: Any, transformed: Any, shape: tuple[int, int], short: int
+) -> None:
     options = InputOptions(min_size_test=short, max_size_test=900, format="RGB")
-    given = example(*shape)
-    done = resized(ResizeShortestEdge(short, 900), given)
+    given = make_example(*shape)
+    done = transformed(ResizeShortestEdge(short, 900), given)
     wanted = ImageInput(options, padding=1).resize(given.image.pixels)
     np.testing.assert_array_equal(done.image.pixels, wanted)
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear (Pillow)", "bicubic", "lanczos"])
-def test_each_filter_is_pillows(interpolation: str) -> None:
-    given = example(30, 41)
-    done = resized(ResizeShortestEdge(47, None, interpolation=interpolation), given)
+def test_each_filter_is_pillows(make_example: Any, transformed: Any, interpolation: str) -> None:
+    given = make_example(30, 41)
+    done = transformed(ResizeShortestEdge(47, None, interpolation=interpolation), given)
     kind = PIL.Image.Resampling[interpolation.split()[0].upper()]
     wanted = PIL.Image.fromarray(given.image.pixels).resize((64, 47), kind)
     np.testing.assert_array_equal(done.image.pixels, np.asarray(wanted))
@@ -69,11 +56,11 @@ def test_maps_take_the_pixel_that_pillow_takes(
     np.testing.assert_array_equal(found, np.asarray(wanted))
 
 
-def test_truth_is_scaled_with_the_image() -> None:
+def test_truth_is_scaled_with_the_image(make_example: Any, transformed: Any) -> None:
     outline = np.array([[10.0, 20.0], [30.0, 20.0], [30.0, 60.0]])
     mask = np.zeros((100, 50), np.bool_)
     mask[20:60, 10:30] = True
-    given = example(
+    given = make_example(
         100,
         50,
         boxes=[[10, 20, 30, 60]] * 2,
@@ -83,7 +70,7 @@ def test_truth_is_scaled_with_the_image() -> None:
         semantic=np.where(mask, 3, -1),
         proposals=[[0, 0, 50, 100]],
     )
-    done = resized(ResizeShortestEdge(75), given)
+    done = transformed(ResizeShortestEdge(75), given)
     assert done.image.pixels.shape == (150, 75, 3)
     np.testing.assert_array_equal(done.target.boxes, [[15, 30, 45, 90]] * 2)
     np.testing.assert_array_equal(done.target.masks[0][0], outline * 1.5)
@@ -93,18 +80,18 @@ def test_truth_is_scaled_with_the_image() -> None:
     np.testing.assert_array_equal(done.target.proposals, [[0, 0, 75, 150]])
 
 
-def test_a_choice_takes_each_length_alike() -> None:
+def test_a_choice_takes_each_length_alike(make_example: Any, transformed: Any) -> None:
     transform = ResizeShortestEdge([8, 12, 16], sampling="choice")
-    given = example(20, 24)
-    counts = Counter(resized(transform, given, seed).image.height for seed in range(300))
+    given = make_example(20, 24)
+    counts = Counter(transformed(transform, given, seed).image.height for seed in range(300))
     assert set(counts) == {8, 12, 16}
     assert min(counts.values()) > 70
 
 
-def test_a_range_takes_both_its_ends() -> None:
+def test_a_range_takes_both_its_ends(make_example: Any, transformed: Any) -> None:
     transform = ResizeShortestEdge([8, 11], sampling="range")
-    given = example(24, 20)
-    counts = Counter(resized(transform, given, seed).image.width for seed in range(200))
+    given = make_example(24, 20)
+    counts = Counter(transformed(transform, given, seed).image.width for seed in range(200))
     assert set(counts) == {8, 9, 10, 11}
 
 
