@@ -49,7 +49,11 @@ def write_safetensors_file(state: Mapping[str, Tensor], target: Path) -> None:
     """Write a state dict; the file is there whole or not at all."""
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode
         save_file(_apart(state), unfinished)
+        # The library makes files that their owner alone may read.
+        unfinished.chmod(mode)
         sync_file(unfinished)
         unfinished.replace(target)
     finally:

@@ -48,6 +48,14 @@ def test_they_are_loaded_exactly_into_a_model_of_float32(tmp_path: Path) -> None
         assert np.array_equal(value.numpy(), state[name].numpy().astype(value.numpy().dtype))
 
 
+def test_it_may_be_read_by_whom_any_new_file_may(tmp_path: Path) -> None:
+    save_file({"w": torch.zeros(2, 2)}, tmp_path / "in.safetensors")
+    pack(tmp_path / "in.safetensors", tmp_path / "out.safetensors", torch.float16)
+    (tmp_path / "new").touch()
+    modes = {(tmp_path / name).stat().st_mode for name in ("new", "out.safetensors")}
+    assert len(modes) == 1
+
+
 def test_the_same_values_are_the_same_bytes(tmp_path: Path) -> None:
     state = network().state_dict()
     turned = dict(reversed(state.items()))
