@@ -22,6 +22,8 @@ from benchsuite.trained import find_trained
 RANDOM = "random"
 """The argument that asks for weights drawn at random."""
 
+OPTION = "--weights"
+
 SUFFIXES = (".pkl", ".pth", ".pt", ".pyth", ".npz", ".safetensors")
 """Endings that tell a file's name from a recipe's, where no such file is there."""
 
@@ -102,7 +104,11 @@ class _Choice:
 
 
 def resolve_weights(
-    argument: str | None, recipe: RecipeSpec | None, body: Mapping[str, Any] | None
+    argument: str | None,
+    recipe: RecipeSpec | None,
+    body: Mapping[str, Any] | None,
+    *,
+    option: str = OPTION,
 ) -> Weights:
     """The weights that ``--weights`` asks for, on this machine.
 
@@ -112,19 +118,20 @@ def resolve_weights(
             none.
         recipe: the recipe that the model was taken from.
         body: the whole recipe.
+        option: what the user gives ``argument`` with, for messages.
 
     Raises:
         UsageError: ``argument`` is none of these.
         DataMissingError: the file is not there, or cannot be downloaded.
         InputError: the file has another digest than the recipe says. It is not used.
     """
-    choice = _choose(argument, recipe, body or {})
+    choice = _choose(argument, recipe, body or {}, option)
     path, published = choice.path, choice.published
     if path is None:
         return Weights(RANDOM, None, None, random=True)
     if choice.is_remote:
         if _problem(path, published) is not None:
-            _download(choice.url, path, published)
+            _download(choice.url, path, published, option)
     else:
         _require_file(path)
         # A file of one's own may be what it likes; one that is to be a recipe's may not.
@@ -137,7 +144,11 @@ def resolve_weights(
 
 
 def locate_weights(
-    argument: str | None, recipe: RecipeSpec | None, body: Mapping[str, Any] | None
+    argument: str | None,
+    recipe: RecipeSpec | None,
+    body: Mapping[str, Any] | None,
+    *,
+    option: str = OPTION,
 ) -> dict[str, Any] | str:
     """What ``resolve_weights`` would use, as JSON-able values; nothing is downloaded.
 
@@ -149,7 +160,7 @@ def locate_weights(
         UsageError: ``argument`` cannot be understood.
         DataMissingError: it names a file that is not there, or a recipe without weights.
     """
-    choice = _choose(argument, recipe, body or {})
+    choice = _choose(argument, recipe, body or {}, option)
     path, published = choice.path, choice.published
     if path is None:
         return RANDOM
@@ -170,7 +181,9 @@ def locate_weights(
     }
 
 
-def _choose(argument: str | None, recipe: RecipeSpec | None, body: Mapping[str, Any]) -> _Choice:
+def _choose(
+    argument: str | None, recipe: RecipeSpec | None, body: Mapping[str, Any], option: str
+) -> _Choice:
     from benchsuite.plugins import registry
 
     recipes = registry().recipes
@@ -187,8 +200,8 @@ def _choose(argument: str | None, recipe: RecipeSpec | None, body: Mapping[str, 
         published = _published(recipes[argument])
         if not published.url:
             raise DataMissingError(
-                f"no weights of {argument!r} have been published. Give a file (--weights FILE), or "
-                f"take random ones (--weights {RANDOM})"
+                f"no weights of {argument!r} have been published. Give a file ({option} FILE), or "
+                f"take random ones ({option} {RANDOM})"
             )
         return _Choice(url=published.url, published=published)
     if (trained := find_trained(argument)) is not None:
@@ -200,7 +213,7 @@ def _choose(argument: str | None, recipe: RecipeSpec | None, body: Mapping[str, 
         "weights",
         argument,
         [*recipes, RANDOM],
-        hint="(--weights takes files, URLs and folders of trainings too.)",
+        hint=f"({option} takes files, URLs and folders of trainings too.)",
     )
 
 
@@ -232,7 +245,7 @@ def _problem(path: Path, published: _Published | None) -> str | None:
     return published.digests.mismatch(_digests(path, published))
 
 
-def _download(url: str, path: Path, published: _Published | None) -> None:
+def _download(url: str, path: Path, published: _Published | None, option: str) -> None:
     digests = published.digests if published else ExpectedDigests()
     with byte_progress(path.name) as report:
         download(
@@ -244,7 +257,7 @@ def _download(url: str, path: Path, published: _Published | None) -> None:
             sha256_prefix=digests.sha256_prefix,
             expected_bytes=published.bytes if published else None,
             progress=report,
-            retry="run the same command again, or give the file with --weights FILE",
+            retry=f"run the same command again, or give the file with {option} FILE",
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from benchsuite.options import read_options
 from benchsuite.plugins import registry
 from benchsuite.training.options import TrainingOptions
+from benchsuite.training.published_urls import published_url
 from benchsuite_zoo.recipes import read_recipe, recipe_names
 
 TRAINED = [name for name in recipe_names() if "training" in read_recipe(name)]
@@ -71,3 +72,9 @@ def test_the_data_are_the_published_ones(
         for url in published.get("proposal_files_train", [""])
     ]
     assert [data.proposals] == proposals
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_starts_from_something_that_can_be_had(name: str) -> None:
+    init = training(name).init
+    assert not init or published_url(init).startswith("https://dl.fbaipublicfiles.com/detectron")
