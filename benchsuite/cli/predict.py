@@ -42,7 +42,7 @@ class ImagesThenOverrides(click.Command):
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the JSON and the pictures go.",
 )
-@click.option("--weights", metavar="NAME|URL|FILE", help="As for `benchsuite run`.")
+@click.option("--weights", metavar="NAME|URL|FILE|DIR", help="As for `benchsuite run`.")
 @click.option(
     "--categories",
     "dataset",

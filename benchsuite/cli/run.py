@@ -28,6 +28,7 @@ Examples:
   benchsuite run --model mask_rcnn --dataset shapes
   benchsuite run --model mask_rcnn --dataset coco/val2017 --device cuda
   benchsuite run --model mask_rcnn --dataset my.json --images photos --weights model_final.pkl
+  benchsuite run --model training/mask_rcnn_R_50_FPN_shapes --dataset shapes
   benchsuite run --model mask_rcnn --dataset shapes --limit 20 dataset.seed=7
 
 Options of model and dataset are given as dotted overrides: model.input.min_size_test=640.
@@ -38,8 +39,8 @@ Options of model and dataset are given as dotted overrides: model.input.min_size
 @click.option(
     "--model",
     required=True,
-    metavar="NAME",
-    help="A model's or a recipe's name (see `benchsuite list`).",
+    metavar="NAME|DIR",
+    help="A model's or a recipe's name (see `benchsuite list`), or the folder of a training.",
     shell_complete=names_of("models", "recipes"),
 )
 @dataset_option
@@ -52,8 +53,9 @@ Options of model and dataset are given as dotted overrides: model.input.min_size
 )
 @click.option(
     "--weights",
-    metavar="NAME|URL|FILE",
-    help="A recipe's weights, a checkpoint, or 'random'. Default: the recipe's own.",
+    metavar="NAME|URL|FILE|DIR",
+    help="A recipe's weights, a checkpoint, the folder of a training (with its options and "
+    "categories), or 'random'. Default: the recipe's own.",
     shell_complete=names_of("recipes"),
 )
 @metric_option
