@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.columns.arrow_arrays import is_present
 from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.predictions_of_records import ReadPredictions
-from benchsuite.columns.sources import read_counted_predictions, truth_warnings
+from benchsuite.columns.sources import begin_predictions, truth_warnings
 from benchsuite.errors import DataMissingError, UsageError
 from benchsuite.files.digests import digest_file
 from benchsuite.records import ImageRecord
@@ -19,6 +21,7 @@ from benchsuite.resolve import OpenedDataset, open_dataset
 from benchsuite.scoring import serves, truth_of
 
 if TYPE_CHECKING:
+    from benchsuite.columns.coco_results import RestOfReading
     from benchsuite.evaluation import EvalRequest
     from benchsuite.protocols import Predictions, Truth
     from benchsuite.specs import Category, DatasetSpec
@@ -116,14 +119,16 @@ def _of_dataset(
     options = dict(request.overrides.get("dataset", {}))
     if request.truth_maps is not None:
         options["maps"] = str(request.truth_maps)
-    opened = open_dataset(dataset, split=request.split, tasks=(task,), overrides=options)
-    _check_serves(opened, task)
-    images, categories = opened.dataset.images(), opened.dataset.categories
     files = _files(path)
     size = sum(file.stat().st_size for file in files)
-    tell(f"reading {path} ({size / 1e6:.1f} MB)")
-    truth = truth_of(opened.dataset, task)
-    read = _read(request, path, images, categories, task)
+    with ThreadPoolExecutor(max_workers=1) as background:
+        begun = background.submit(_begin, request, path, task)
+        opened = open_dataset(dataset, split=request.split, tasks=(task,), overrides=options)
+        _check_serves(opened, task)
+        images, categories = opened.dataset.images(), opened.dataset.categories
+        tell(f"reading {path} ({size / 1e6:.1f} MB)")
+        truth = truth_of(opened.dataset, task)
+        read = begun.result()(ImageColumns.of(images), categories)
     return Evaluated(
         name=opened.name,
         split=opened.split,
@@ -143,28 +148,31 @@ def _of_dataset(
     )
 
 
-def _read(
-    request: EvalRequest,
-    path: Path,
-    images: Sequence[ImageRecord],
-    categories: Sequence[Category],
-    task: str,
-) -> ReadPredictions:
-    """The predictions of a dataset's images."""
-    from benchsuite.columns.map_folders import (
-        read_coco_panoptic_predictions,
-        read_prediction_maps,
-    )
-
+def _begin(request: EvalRequest, path: Path, task: str) -> RestOfReading:
+    """Begins to read the predictions of a dataset's images."""
     if task == "panoptic" and path.suffix == ".json":
-        found = read_coco_panoptic_predictions(path, images, request.prediction_maps)
-        maps = map(Path, found.images["panoptic_path"].to_pylist())
-        return ReadPredictions(found, sha256=_sha256_of_all([path, *maps]))
+        return partial(_of_panoptic_file, path, request.prediction_maps)
     if task == "semantic" and request.predictions is None:
-        return ReadPredictions(read_prediction_maps(path, images))
+        return partial(_of_maps, path)
     if request.prediction_maps is not None:
         raise UsageError(f"--prediction-maps holds nothing that {request.task} is scored by")
-    return read_counted_predictions(path, images, categories, task, lenient=request.lenient)
+    return begin_predictions(path, task, lenient=request.lenient)
+
+
+def _of_panoptic_file(
+    path: Path, folder: Path | None, images: ImageColumns, categories: Sequence[Category]
+) -> ReadPredictions:
+    from benchsuite.columns.map_folders import read_coco_panoptic_predictions
+
+    found = read_coco_panoptic_predictions(path, images.records(), folder)
+    maps = map(Path, found.images["panoptic_path"].to_pylist())
+    return ReadPredictions(found, sha256=_sha256_of_all([path, *maps]))
+
+
+def _of_maps(folder: Path, images: ImageColumns, categories: Sequence[Category]) -> ReadPredictions:
+    from benchsuite.columns.map_folders import read_prediction_maps
+
+    return ReadPredictions(read_prediction_maps(folder, images.records()))
 
 
 def _n_predictions(predictions: Predictions, task: str) -> int:

@@ -17,6 +17,7 @@ In a training loop, matching goes on batch by batch::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,8 @@ import pyarrow as pa
 
 from benchsuite.columns.arrow_arrays import from_numpy, to_numpy
 from benchsuite.columns.ids import among, distinct
-from benchsuite.columns.sources import read_predictions, read_truth
+from benchsuite.columns.image_columns import ImageColumns
+from benchsuite.columns.sources import begin_predictions, read_predictions, read_truth
 from benchsuite.errors import InputError
 from benchsuite.metric_selection import make_metric, metrics_with_prefix
 from benchsuite.plugins import registry
@@ -35,7 +37,9 @@ from benchsuite.scoring import TRUTH_OF
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from benchsuite.columns.coco_results import RestOfReading
     from benchsuite.intervals import Interval
+    from benchsuite.specs import MetricSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,9 +107,7 @@ class Evaluator:
         lenient: bool = False,
         **options: Any,
     ) -> None:
-        spec = (
-            metrics_with_prefix(task)[0] if metric is None else registry().find("metrics", metric)
-        )
+        spec = _metric_spec(task, metric)
         self._spec, self._lenient = spec, lenient
         self._metric = make_metric(spec, options).metric
         self._truth = read_truth(truth, TRUTH_OF.get(spec.task, spec.task))
@@ -133,13 +135,13 @@ class Evaluator:
             InputError: a record cannot be scored, an image is unknown or was updated before; the
                 evaluator is then as it was.
         """
-        given = read_predictions(
-            predictions,
-            self._truth.images,
-            self._truth.categories,
-            self._spec.task,
-            lenient=self._lenient,
-        )
+        begun = begin_predictions(predictions, self._spec.task, lenient=self._lenient)
+        self._match(begun, image_ids)
+
+    def _match(self, predictions: RestOfReading, image_ids: Iterable[int] | None) -> None:
+        """As ``update``, of predictions that were begun to be read."""
+        images = ImageColumns.of(self._truth.images)
+        given = predictions(images, self._truth.categories).predictions
         having = to_numpy(given.instances["image_id"])
         ids = distinct(having if image_ids is None else np.fromiter(image_ids, np.int64))
         strange = having[~among(having, ids)]
@@ -154,8 +156,7 @@ class Evaluator:
         unknown = ids[~among(ids, known)]
         if len(unknown):
             raise InputError(f"image {unknown[0]} is not among the truth's images")
-        images = _rows_of(given.images, ids)
-        batch = Predictions(images, given.instances, given.source)
+        batch = Predictions(_rows_of(given.images, ids), given.instances, given.source)
         self._tables.append(self._metric.match(self._truth, batch))
         self._seen.update(ids.tolist())
 
@@ -232,6 +233,14 @@ class Evaluator:
         return self._metric.match(self._truth, Predictions(images, nothing.instances))
 
 
+def _metric_spec(task: str, metric: str | None) -> MetricSpec:
+    """The spec of the metric that is named, else of the first whose values have the prefix."""
+    if metric is None:
+        return metrics_with_prefix(task)[0]
+    spec: MetricSpec = registry().find("metrics", metric)
+    return spec
+
+
 def _rows_of(images: pa.Table, ids: NDArray[np.int64]) -> pa.Table:
     """The rows of some images."""
     wanted = among(to_numpy(images["image_id"]), ids)
@@ -262,7 +271,9 @@ def evaluate(
         DataMissingError: a file is not there.
         InputError: a record cannot be scored; names file and record.
     """
-    evaluator = Evaluator(truth, task, metric=metric, lenient=lenient, **options)
-    every = to_numpy(evaluator.truth.images["image_id"])
-    evaluator.update(predictions, image_ids=every)
+    scored = _metric_spec(task, metric).task
+    with ThreadPoolExecutor(max_workers=1) as background:
+        begun = background.submit(begin_predictions, predictions, scored, lenient=lenient)
+        evaluator = Evaluator(truth, task, metric=metric, lenient=lenient, **options)
+        evaluator._match(begun.result(), to_numpy(evaluator.truth.images["image_id"]))
     return evaluator.compute(ci=ci, replicates=replicates, seed=seed)

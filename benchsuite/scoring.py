@@ -109,7 +109,7 @@ def task_predictions(predictions: Predictions, task: str) -> Predictions:
     Each task is scored as if its results file alone had been handed in: a mask's detection has the
     area of its mask, not that of a box that stands beside it.
     """
-    from benchsuite.columns.coco_results import as_results
+    from benchsuite.columns.coco_results_writer import as_results
 
     return as_results(predictions, task)
 

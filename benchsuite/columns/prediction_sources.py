@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from benchsuite.columns.arrow_arrays import from_numpy
-from benchsuite.columns.coco_results import extra_fields, read_results_file
+from benchsuite.columns.coco_results import RestOfReading, begin_results_file, extra_fields
 from benchsuite.columns.file_bytes import FileBytes
 from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.predictions_of_records import ReadPredictions, predictions_of_records
+from benchsuite.columns.record_checks import CheckedRecords
 from benchsuite.columns.record_list import RecordList
-from benchsuite.columns.result_array import records_of_array
 from benchsuite.columns.table_file import is_table_file, read_table
 from benchsuite.columns.table_records import SIDES, TableRecords
 from benchsuite.errors import DataMissingError, InputError, UsageError
@@ -72,43 +73,51 @@ def read_counted_predictions(
         InputError: a record cannot be scored; names file and record.
         UsageError: the source is of none of these kinds.
     """
+    rest = begin_predictions(source, task, lenient=lenient)
+    return rest(ImageColumns.of(images), categories)
+
+
+def begin_predictions(source: Any, task: str, *, lenient: bool = False) -> RestOfReading:
+    """As ``read_counted_predictions``, in two steps: all that needs no dataset, and the rest.
+
+    Whoever has threads begins with the predictions while the truth is read.
+    """
     if isinstance(source, Predictions):
-        return ReadPredictions(source)
-    columns = ImageColumns.of(images)
+        return lambda images, categories: ReadPredictions(source)
     if isinstance(source, (str, os.PathLike)):
-        return _of_path(Path(os.fspath(source)), columns, categories, task, lenient)
-    if isinstance(source, np.ndarray):
-        records = records_of_array(source)
-        return predictions_of_records(records, columns, categories, task, lenient=lenient)
+        return _begin_path(Path(os.fspath(source)), task, lenient)
     if hasattr(source, "__arrow_c_stream__"):
-        table = as_table(source, "predictions")
-        return _of_table(table, columns, categories, task, lenient)
+        return _begin_table(as_table(source, "predictions"), task, lenient)
+    if isinstance(source, np.ndarray):
+        from benchsuite.columns.result_array import records_of_array
+
+        records: CheckedRecords = records_of_array(source)
+        return partial(predictions_of_records, records, task=task, lenient=lenient)
     if isinstance(source, (list, tuple)):
-        return predictions_of_records(
-            RecordList(source, name="detections", file=None),
-            columns,
-            categories,
-            task,
-            extra=extra_fields(source),
-            lenient=lenient,
-        )
+        records = RecordList(source, name="detections", file=None)
+        extra = extra_fields(source)
+        return partial(predictions_of_records, records, task=task, extra=extra, lenient=lenient)
     raise UsageError(
         f"predictions are a path, a list of records, an array (N, 7) or a table, not a "
         f"{type(source).__name__}"
     )
 
 
-def _of_path(
-    path: Path, images: ImageColumns, categories: Sequence[Category], task: str, lenient: bool
-) -> ReadPredictions:
+def _begin_path(path: Path, task: str, lenient: bool) -> RestOfReading:
     if not path.exists():
         raise DataMissingError(
             f"the predictions file {path} is not there (looked in {path.parent.absolute()})"
         )
     if is_table_file(path):
-        return _of_table_file(path, images, categories, task, lenient)
+        return _begin_table_file(path, task, lenient)
     if path.suffix.lower() == ".json" or _begins_as_json(path):
-        return read_results_file(path, images, categories, task, lenient=lenient)
+        return begin_results_file(path, task, lenient=lenient)
+    return partial(_of_any_format, path, task)
+
+
+def _of_any_format(
+    path: Path, task: str, images: ImageColumns, categories: Sequence[Category]
+) -> ReadPredictions:
     from benchsuite.formats import read_predictions as read_any_format
     from benchsuite.protocols import PredictionsRequest
 
@@ -123,17 +132,19 @@ def _begins_as_json(path: Path) -> bool:
         return file.read(1000).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
-def _of_table_file(
-    path: Path, images: ImageColumns, categories: Sequence[Category], task: str, lenient: bool
-) -> ReadPredictions:
+def _begin_table_file(path: Path, task: str, lenient: bool) -> RestOfReading:
     """Only columns that the task needs are read."""
     file = FileBytes(path, what="predictions file")
     table = read_table(file, _among(_PLAIN | _SHAPES.get(task, set())))
     if not _first_has_box(table):
         # Masks or keypoints may stand in its place, and whether they do the first row says.
         table = read_table(file, _among(_PLAIN.union(*_SHAPES.values())))
-    read = _of_table(table, images, categories, task, lenient, path)
-    return replace(read, sha256=file.sha256)
+    read = _begin_table(table, task, lenient, path)
+
+    def rest(images: ImageColumns, categories: Sequence[Category]) -> ReadPredictions:
+        return replace(read(images, categories), sha256=file.sha256)
+
+    return rest
 
 
 def _among(wanted: set[str]) -> Callable[[list[str]], list[str]]:
@@ -160,25 +171,19 @@ def as_table(source: Any, what: str) -> pa.Table:
         raise InputError(f"the {what} cannot be made an Arrow table: {problem}") from error
 
 
-def _of_table(
-    table: pa.Table,
-    images: ImageColumns,
-    categories: Sequence[Category],
-    task: str,
-    lenient: bool,
-    path: Path | None = None,
-) -> ReadPredictions:
+def _begin_table(
+    table: pa.Table, task: str, lenient: bool, path: Path | None = None
+) -> RestOfReading:
     rows = TableRecords(table, name="rows", file=path)
     places = rows.places()
     if (np.diff(places) < 0).any():
         order = np.argsort(places)
         table, places = table.take(from_numpy(order)), places[order]
         rows = TableRecords(table, name="rows in order of prediction", file=path)
-    return predictions_of_records(
+    return partial(
+        predictions_of_records,
         rows.records(),
-        images,
-        categories,
-        task,
+        task=task,
         places=places,
         rotated=table["rotated_box"] if "rotated_box" in table.column_names else None,
         source="" if path is None else str(path),

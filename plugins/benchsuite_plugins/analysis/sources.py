@@ -105,7 +105,7 @@ def _of_files(request: AnalysisRequest, tell: Callable[[str], None]) -> Sides:
 
 
 def _of_run(request: AnalysisRequest, given: str) -> Sides:
-    from benchsuite.columns.coco_results import as_results
+    from benchsuite.columns.coco_results_writer import as_results
     from benchsuite.resolve import open_dataset
     from benchsuite.scoring import truth_of
     from benchsuite.store.results_store import Store

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from benchsuite.columns.annotation_file import AnnotationFile
 from benchsuite.columns.arrow_arrays import is_present
-from benchsuite.columns.coco_results import read_coco_results, write_coco_results
+from benchsuite.columns.coco_results import read_coco_results
+from benchsuite.columns.coco_results_writer import write_coco_results
 from benchsuite.columns.keypoint_categories import keypoint_layout
 from benchsuite.columns.predictions_of_records import FIELDS
 from benchsuite.protocols import Predictions, PredictionsRequest, Truth, TruthRequest, WriteRequest

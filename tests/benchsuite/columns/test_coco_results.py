@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchsuite.columns.coco_results import as_results, read_coco_results, write_coco_results
+from benchsuite.columns.coco_results import read_coco_results
+from benchsuite.columns.coco_results_writer import as_results, write_coco_results
 from benchsuite.errors import ContractError, DataMissingError, InputError
 from benchsuite.protocols import Predictions
 from benchsuite.records import ImageRecord

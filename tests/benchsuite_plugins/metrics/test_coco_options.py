@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from benchsuite.columns.coco_results import read_results_file
+from benchsuite.columns.coco_results import begin_results_file
 from benchsuite.columns.image_columns import ImageColumns
 from benchsuite.columns.truth import build_truth
 from benchsuite.errors import InputError, UsageError
@@ -103,9 +103,8 @@ def tables(case: Case, *, lenient: bool = False) -> tuple[Truth, Predictions]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "results.json")
         path.write_text(json.dumps(case["results"]))
-        read = read_results_file(
-            path, ImageColumns.of(images), categories, case["task"], lenient=lenient
-        )
+        rest = begin_results_file(path, case["task"], lenient=lenient)
+        read = rest(ImageColumns.of(images), categories)
     return truth, read.predictions
 
 
