@@ -60,6 +60,7 @@ def begin_results_file(path: Path, task: str, *, lenient: bool = False) -> RestO
             )
         records = RecordList(content, name="detections", file=path)
         extra = extra_fields(content)
+    file.let_go()
 
     def rest(images: ImageColumns, categories: Sequence[Category]) -> ReadPredictions:
         read = predictions_of_records(

@@ -61,6 +61,10 @@ class FileBytes:
         """Returns when the bytes are not needed for the hash any more."""
         self._hashing.join()
 
+    def let_go(self) -> None:
+        """Lets go of the bytes; the hash can still be had."""
+        self.buffer = np.empty(0, np.uint8)
+
     def text(self) -> bytes:
         """A copy of the bytes."""
         return self.buffer[: self.size].tobytes()

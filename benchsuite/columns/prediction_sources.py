@@ -140,6 +140,7 @@ def _begin_table_file(path: Path, task: str, lenient: bool) -> RestOfReading:
         # Masks or keypoints may stand in its place, and whether they do the first row says.
         table = read_table(file, _among(_PLAIN.union(*_SHAPES.values())))
     read = _begin_table(table, task, lenient, path)
+    file.let_go()
 
     def rest(images: ImageColumns, categories: Sequence[Category]) -> ReadPredictions:
         return replace(read(images, categories), sha256=file.sha256)

@@ -38,3 +38,11 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         FileBytes(tmp_path / "nothing", what="truth")
     with pytest.raises(InputError, match="the truth cannot be read"):
         FileBytes(tmp_path, what="truth")
+
+
+def test_the_hash_outlives_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content" * 100_000)
+    file = FileBytes(tmp_path / "file", what="file")
+    file.let_go()
+    assert not len(file.buffer)
+    assert file.sha256 == hashlib.sha256(b"content" * 100_000).hexdigest()
