@@ -171,6 +171,17 @@ class ResizingModel(Protocol):
 
 
 @runtime_checkable
+class CountingModel(Protocol):
+    """A trainable model whose losses may hang on how common its categories are.
+
+    Before a training's first step it is told how many of the images hold each of them, in the
+    order of its labels; what it makes of that is saved with its weights.
+    """
+
+    def set_image_counts(self, counts: Sequence[int]) -> None: ...
+
+
+@runtime_checkable
 class StartedModel(Protocol):
     """A model that says what it took of its request's ``initial``, a line each for the user: how
     much of it fitted, and which parts are drawn anew."""

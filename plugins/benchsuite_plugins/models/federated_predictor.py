@@ -4,9 +4,12 @@ two-stage detection", 2021, section 5.1).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from benchsuite.errors import ContractError
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.box_head import BoxPredictor
 from benchsuite_plugins.models.fast_rcnn_losses import FastRCNNLosses
@@ -20,7 +23,7 @@ class FederatedBoxPredictor(BoxPredictor):
 
     Attributes:
         fed_loss_cls_weights: (K,), saved with the weights: how often the loss draws a class that is
-            not there; published weights hold square roots of the numbers of images with it.
+            not there; the square roots of the numbers of images with each.
     """
 
     fed_loss_cls_weights: Tensor
@@ -31,6 +34,19 @@ class FederatedBoxPredictor(BoxPredictor):
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return logits.float().sigmoid()
+
+    def set_image_counts(self, counts: Sequence[int]) -> None:
+        """Draw classes as the published models did: by the square root of how many images of the
+        training set hold them.
+
+        Raises:
+            ContractError: there are not as many counts as classes.
+        """
+        if len(counts) != len(self.fed_loss_cls_weights):
+            raise ContractError(
+                f"{len(counts)} image counts for {len(self.fed_loss_cls_weights)} classes"
+            )
+        self.fed_loss_cls_weights.copy_(torch.tensor(counts).sqrt())
 
 
 class FederatedLosses(FastRCNNLosses):

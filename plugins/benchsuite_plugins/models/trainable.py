@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from benchsuite.protocols import ParameterGroup
 from benchsuite.records import Image
 from benchsuite.targets import Target
+from benchsuite_plugins.models.federated_predictor import FederatedBoxPredictor
 from benchsuite_plugins.models.image_input import ImageBatch, Preprocessing
 from benchsuite_plugins.models.layers.recomputable_block import RecomputableBlock
 from benchsuite_plugins.models.loss_normalizer import LossNormalizer
@@ -19,8 +20,8 @@ from benchsuite_plugins.models.target_batch import TargetBatch, collate_targets
 
 
 class Trainable(nn.Module, ABC):
-    """Satisfies ``TrainableModel``, ``StepwiseModel`` and ``RecomputingModel`` of
-    ``benchsuite.protocols``.
+    """Satisfies ``TrainableModel``, ``StepwiseModel``, ``RecomputingModel`` and ``CountingModel``
+    of ``benchsuite.protocols``.
 
     A subclass says in ``batch_losses`` how a batch becomes losses.
     """
@@ -59,3 +60,9 @@ class Trainable(nn.Module, ABC):
         for module in self.modules():
             if isinstance(module, RecomputableBlock):
                 module.recompute = True
+
+    def set_image_counts(self, counts: Sequence[int]) -> None:
+        """Tell the predictors that draw classes by how common they are."""
+        for module in self.modules():
+            if isinstance(module, FederatedBoxPredictor):
+                module.set_image_counts(counts)
