@@ -9,6 +9,7 @@ import pytest
 
 from benchsuite.options import read_options
 from benchsuite.plugins import registry
+from benchsuite.training.augmentation import build_augmentation
 from benchsuite.training.options import TrainingOptions
 from benchsuite.training.published_urls import published_url
 from benchsuite_zoo.recipes import read_recipe, recipe_names
@@ -80,4 +81,15 @@ def test_the_data_are_the_published_ones(
 @pytest.mark.parametrize("name", TRAINED)
 def test_training_starts_from_something_that_can_be_had(name: str) -> None:
     init = training(name).init
-    assert not init or published_url(init).startswith("https://dl.fbaipublicfiles.com/detectron")
+    publishers = ("https://dl.fbaipublicfiles.com/detectron", "https://download.pytorch.org/models")
+    assert not init or published_url(init).startswith(publishers)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_augmentations_can_be_built(name: str) -> None:
+    recipe, options = read_recipe(name), training(name)
+    build_augmentation(
+        options.augmentations,
+        tasks=recipe["tasks"],
+        recompute_boxes=options.data.recompute_boxes,
+    )
