@@ -26,7 +26,7 @@ from benchsuite.training.loader import Loader, Share, open_loader
 from benchsuite.training.sampling import build_stream
 from benchsuite.training.state import TrainingState
 from benchsuite.training.trainee import Trainee
-from benchsuite.training.validation import Validator
+from benchsuite.training.validation import Validator, open_validator
 from benchsuite.weights import resolve_weights
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
         tell(f"going on after step {state.step} of {options.iterations}")
     validator = None
     if plan.validation is not None:
-        validator = Validator(
-            plan.model, plan.categories, plan.validation, options.validation, show=progress
+        validator = open_validator(
+            plan.model, plan.categories, plan.validation, options, show=progress
         )
     return Begun(plan, fabric, device, trainee, state, validator)
 

@@ -22,7 +22,7 @@ from benchsuite.progress import ShowsProgress, no_progress
 from benchsuite.protocols import Model, Predictions, Truth
 from benchsuite.scoring import match, score_matches, task_predictions, truth_of
 from benchsuite.training.evaluation_mode import evaluation_mode
-from benchsuite.training.options import ValidationOptions
+from benchsuite.training.options import TrainingOptions, ValidationOptions
 from benchsuite.training.ranks import (
     broadcast_json,
     gather_tables,
@@ -30,7 +30,8 @@ from benchsuite.training.ranks import (
     rank,
     world_size,
 )
-from benchsuite.training.validation_loss import TOTAL
+from benchsuite.training.training_set import TrainingSet
+from benchsuite.training.validation_loss import TOTAL, ValidationLoss
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,6 +87,28 @@ class Validation:
     def score(self) -> float:
         """The value that counts for the best checkpoint."""
         return self.values[self.best.name]
+
+
+def open_validator(
+    resolved: ResolvedModel,
+    categories: Sequence[Category],
+    opened: OpenedDataset,
+    options: TrainingOptions,
+    *,
+    show: ShowsProgress = no_progress,
+) -> Validator:
+    """The validator of a training: with losses, where its options want them.
+
+    Raises:
+        InputError: losses are wanted, and the truth of the dataset cannot be learnt from.
+        UsageError, InputError: as of ``Validator``.
+    """
+    loss = None
+    if options.validation.losses:
+        examples = TrainingSet(opened, categories, tasks=resolved.spec.tasks, options=options.data)
+        limit = options.validation.limit
+        loss = ValidationLoss(examples, seed=options.seed, limit=limit, show=show)
+    return Validator(resolved, categories, opened, options.validation, loss=loss, show=show)
 
 
 class Validator:

@@ -34,9 +34,9 @@ from benchsuite.inference import build_model
 from benchsuite.pairing import pair_categories
 from benchsuite.resolve import open_dataset, resolve_model
 from benchsuite.runs import RunRequest, execute, plan_run
-from benchsuite.training.options import ValidationOptions
+from benchsuite.training.options import OptimizerOptions, TrainingOptions, ValidationOptions
 from benchsuite.training.training_set import TrainingSet
-from benchsuite.training.validation import Best, Validator
+from benchsuite.training.validation import Best, Validator, open_validator
 from benchsuite.training.validation_loss import TOTAL, ValidationLoss
 
 CATEGORIES = (Category(7, "square"), Category(0, "blob"))
@@ -263,6 +263,27 @@ def test_losses_stand_beside_the_values_and_may_choose_the_best() -> None:
     assert found.best == Best(TOTAL, higher_is_better=False)
 
 
+def test_a_training_s_validator_measures_what_its_options_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHSUITE_CACHE", str(tmp_path))
+    overrides = {"model": NARROW, "dataset": {"count": 2, "size": 64}}
+    model, plain = build("panoptic_fpn", "shapes", overrides=overrides)
+    resolved = resolve_model("panoptic_fpn", dataset="shapes", overrides=NARROW)
+    options = TrainingOptions(
+        iterations=1,
+        images_per_batch=1,
+        optimizer=OptimizerOptions(lr=1.0),
+        validation=ValidationOptions(losses=True, limit=1, metric=TOTAL),
+    )
+    validator = open_validator(resolved, plain.opened.dataset.categories, plain.opened, options)
+    found = validator(model)
+    assert found.best == Best(TOTAL, higher_is_better=False)
+    terms = [value for name, value in found.values.items() if "/loss_" in name]
+    assert found.score == pytest.approx(sum(terms)) and found.score > 0
+    assert {"panoptic/PQ", "loss/loss_sem_seg"} <= found.values.keys()
+
+
 @pytest.mark.parametrize(
     ("higher", "value", "best", "expected"),
     [
@@ -298,7 +319,7 @@ from benchsuite.devices import use_device
 from benchsuite.inference import build_model
 from benchsuite.pairing import pair_categories
 from benchsuite.resolve import open_dataset, resolve_model
-from benchsuite.training.options import ValidationOptions
+from benchsuite.training.options import OptimizerOptions, TrainingOptions, ValidationOptions
 from benchsuite.training.training_set import TrainingSet
 from benchsuite.training.validation import Validator
 from benchsuite.training.validation_loss import ValidationLoss
