@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from ctypes import CDLL
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -67,18 +68,34 @@ def cpu_features() -> list[str]:
 
 def available_cores() -> int:
     """Cores this process may use: its affinity, and the container's quota where there is one."""
-    import psutil
-
-    try:
-        cores = len(psutil.Process().cpu_affinity())
-    except (AttributeError, OSError):  # macOS has no affinity
-        cores = os.cpu_count() or 1
+    cores = _allowed_cores()
     quota = Path("/sys/fs/cgroup/cpu.max")
     if quota.is_file():
         limit, _, period = quota.read_text().partition(" ")
         if limit.strip().isdigit():
             cores = min(cores, max(1, int(limit) // int(period)))
     return cores
+
+
+def _allowed_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    import psutil
+
+    try:
+        return len(psutil.Process().cpu_affinity())
+    except (AttributeError, OSError):  # macOS has no affinity
+        return os.cpu_count() or 1
+
+
+def memory_mib() -> int:
+    """The machine's memory in MiB."""
+    # psutil can tell everywhere, but takes 20 ms to import.
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    import psutil
+
+    return int(psutil.virtual_memory().total // 2**20)
 
 
 def load_average() -> float:
@@ -91,6 +108,8 @@ def load_average() -> float:
 
 def gpus() -> list[dict[str, Any]]:
     """NVIDIA GPUs: name, memory in MiB, driver. Empty where there is none."""
+    if not _may_have_driver():
+        return []
     import pynvml
 
     try:
@@ -110,10 +129,19 @@ def gpus() -> list[dict[str, Any]]:
         pynvml.nvmlShutdown()
 
 
+def _may_have_driver() -> bool:
+    """Whether pynvml, which takes 12 ms to import, could find NVIDIA's driver."""
+    if sys.platform != "linux":
+        return True
+    try:
+        CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return False
+    return True
+
+
 def facts() -> dict[str, Any]:
     """All of it, in one dict."""
-    import psutil
-
     return {
         "benchsuite": __version__,
         "python": platform.python_version(),
@@ -123,7 +151,7 @@ def facts() -> dict[str, Any]:
         "cpu": cpu_name(),
         "cpu_features": cpu_features(),
         "cores": available_cores(),
-        "memory_mib": psutil.virtual_memory().total // 2**20,
+        "memory_mib": memory_mib(),
         "load_average": load_average(),
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "not set"),
         "gpus": gpus(),

@@ -86,8 +86,11 @@ def evaluate_file(request: EvalRequest, tell: Callable[[str], None]) -> Outcome:
         for warning in evaluated.warnings:
             tell(f"! {warning}")
         name, now = request.name or evaluated.predictions_name, datetime.now(UTC)
-        with store.stage(new_run_id(name, evaluated.name, now)) as staging:
-            stored = background.submit(_store_predictions, staging, evaluated.predictions)
+        with (
+            store.stage(new_run_id(name, evaluated.name, now)) as staging,
+            ThreadPoolExecutor(max_workers=1) as storing,
+        ):
+            stored = storing.submit(_store_predictions, staging, evaluated.predictions)
             scored = _score(request, evaluated, metrics, tell)
             row = {
                 "run_id": staging.run_id,
@@ -95,11 +98,12 @@ def evaluate_file(request: EvalRequest, tell: Callable[[str], None]) -> Outcome:
                 "model": name,
                 **_run_row(request, evaluated, metrics, scored),
             }
-            stored.result()
             served = benchsuite_kernels.served()
             recording = Recording(row, {}, None, served, environment.result(), request.page)
             samples = empty_table(schemas.STORED_SAMPLES)
-            return record(staging, recording, scored, evaluated.categories, samples)
+            outcome = record(staging, recording, scored, evaluated.categories, samples)
+            stored.result()
+        return outcome
 
 
 def _score(

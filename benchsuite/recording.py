@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -69,23 +70,29 @@ def record(
         partial=run["partial"],
         published=recording.published,
     )
-    tables = result_tables(scored, keys, categories)
-    facts = [
-        {"run_id": run["run_id"], "name": name, "value": json.dumps(value)}
-        for name, value in recording.environment.items()
-    ]
-    environment = from_rows(facts, schemas.ENVIRONMENT)
-    runs = from_rows([run], schemas.RUNS)
-    staging.write("runs", runs)
-    staging.write("metrics", tables.metrics)
-    staging.write("per_class", tables.per_class)
-    staging.write("pr_curves", tables.pr_curves)
-    if tables.slices.num_rows:
-        staging.write("slices", tables.slices)
-    staging.write("environment", environment)
-    for each in scored:
-        if each.matches is not None:
-            staging.write(matches_table(each.spec.name), each.matches)
+    with ThreadPoolExecutor(max_workers=1) as background:
+        # Matches take longer to write than all the rest.
+        written = [
+            background.submit(staging.write, matches_table(each.spec.name), each.matches)
+            for each in scored
+            if each.matches is not None
+        ]
+        tables = result_tables(scored, keys, categories)
+        facts = [
+            {"run_id": run["run_id"], "name": name, "value": json.dumps(value)}
+            for name, value in recording.environment.items()
+        ]
+        environment = from_rows(facts, schemas.ENVIRONMENT)
+        runs = from_rows([run], schemas.RUNS)
+        staging.write("runs", runs)
+        staging.write("metrics", tables.metrics)
+        staging.write("per_class", tables.per_class)
+        staging.write("pr_curves", tables.pr_curves)
+        if tables.slices.num_rows:
+            staging.write("slices", tables.slices)
+        staging.write("environment", environment)
+        for each in written:
+            each.result()
 
     if recording.page:
         from benchsuite.report.run_page import render_run

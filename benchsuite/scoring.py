@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from benchsuite import schemas
-from benchsuite.columns.arrow_arrays import empty_table, from_rows, from_values, to_numpy
+from benchsuite.columns.arrow_arrays import (
+    as_type,
+    empty_table,
+    from_rows,
+    from_values,
+    to_numpy,
+)
 from benchsuite.errors import ContractError
 from benchsuite.protocols import Dataset, Predictions, Scores, Truth
 
@@ -257,4 +263,5 @@ def _stored(
         "category": from_values(category, pa.string()),
         **{name: table[name] for name in table.column_names},
     }
-    return pa.table([columns[name] for name in schema.names], names=schema.names).cast(schema)
+    arrays = [as_type(columns[field.name], field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,9 @@ def eval_(overrides: tuple[str, ...], threads: int | None, as_json: bool, **give
     A record that cannot be scored (an unknown id, a NaN score, a malformed mask) is an error that
     names it, and nothing is stored.
     """
+    # NumPy's OpenBLAS starts a thread a core when it is imported, which takes 60 ms; nothing here
+    # multiplies matrices. Whoever has set it knows better.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from benchsuite.evaluation import EvalRequest, evaluate_file
     from benchsuite.options import parse_overrides
 

@@ -89,8 +89,7 @@ def publish(root: Path, run_id: str) -> None:
         if name != runs:
             _move(root, committed / name)
     # All of the run's, not only those that this process moved: another one may be at it too.
-    for table in published_tables(root, run_id):
-        durable.sync_folder(root / table)
+    durable.sync_folders([root / table for table in published_tables(root, run_id)])
     if report_folder(root, run_id).exists():
         durable.sync_folder(root / REPORTS)
     if runs in names:

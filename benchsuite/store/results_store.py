@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from benchsuite.errors import BenchsuiteError, UsageError, unknown_name
 from benchsuite.files import durable
@@ -213,6 +212,8 @@ class Store:
 
         All of them hold the same numbers.
         """
+        import pyarrow.compute as pc
+
         runs = self.runs()
         return runs.filter(pc.equal(runs["result_id"], pa.scalar(result_id)))
 

@@ -120,8 +120,8 @@ class Staging:
     def _check_run_id(self, table: str, data: pa.Table) -> None:
         if "run_id" not in data.column_names:
             return
-        others = [each for each in data["run_id"].unique().to_pylist() if each != self.run_id]
-        if others:
-            raise ContractError(
-                f"table {table!r} of run {self.run_id} has a row of run {others[0]!r}"
-            )
+        for run_id in data["run_id"].to_pylist():
+            if run_id != self.run_id:
+                raise ContractError(
+                    f"table {table!r} of run {self.run_id} has a row of run {run_id!r}"
+                )

@@ -9,6 +9,7 @@ A run's own row says how many rows its tables must have, so that a reader can te
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -70,14 +71,13 @@ def fill(staging: Staging, size: int) -> None:
 
 def count_steps(at_step: Callable[[int, str], None], after: bool) -> None:
     """Call ``at_step(number, what)`` before (or after) each step that changes the file system."""
-    number = 0
+    numbers = itertools.count()
 
     def counting(name: str) -> Callable[..., None]:
         real = getattr(durable, name)
 
         def step(*paths: Path) -> None:
-            nonlocal number
-            mine, number = number, number + 1
+            mine = next(numbers)
             if not after:
                 at_step(mine, f"{name} {paths[-1]}")
             real(*paths)

@@ -82,14 +82,16 @@ def assert_whole(store: Store, run_id: str) -> None:
 def fail_at(monkeypatch: pytest.MonkeyPatch, last: int, error: BaseException) -> list[str]:
     """Let the file system's step number ``last`` raise; the steps so far, in a growing list."""
     done: list[str] = []
+    one_by_one = threading.Lock()
 
     def counting(name: str) -> Callable[..., None]:
         real = getattr(durable, name)
 
         def step(*paths: Path) -> None:
-            done.append(f"{name} {paths[-1]}")
-            if len(done) - 1 == last:
-                raise error
+            with one_by_one:
+                done.append(f"{name} {paths[-1]}")
+                if len(done) - 1 == last:
+                    raise error
             real(*paths)
 
         return step
