@@ -7,7 +7,7 @@ along the pixels 10 to 29 and 20 to 39. Line widths and type grow with the image
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -56,6 +56,29 @@ def draw_prediction(
     Raises:
         ContractError: a mask or map is of another size than the image.
     """
+    shown = [i for i in range(len(prediction)) if prediction.scores[i] >= minimum_score]
+    names = [_name(categories, int(label)) for label in prediction.labels]
+    # The surest last: its label may cover another's.
+    labels = {
+        i: f"{names[i]} {prediction.scores[i]:.2f}"
+        for i in sorted(shown, key=lambda i: float(prediction.scores[i]))
+    }
+    return draw_labelled(image, prediction, categories, labels, keypoints=keypoints)
+
+
+def draw_labelled(
+    image: Image,
+    prediction: Prediction,
+    categories: Sequence[Category],
+    labels: Mapping[int, str],
+    *,
+    keypoints: KeypointLayout | None = None,
+) -> Picture.Image:
+    """As ``draw_prediction``, of the instances that have a label.
+
+    Args:
+        labels: an instance's row to what is written at it; the last are written last.
+    """
     style = Style.of(image.width, image.height)
     pixels = image.pixels.copy()
     regions = [*_semantic_regions(image, prediction), *_panoptic_regions(image, prediction)]
@@ -63,7 +86,7 @@ def draw_prediction(
         _fill(pixels, region.mask, colour_of(region.label), MAP_OPACITY, outline=0)
     for region in regions:
         _fill(pixels, region.mask, _WHITE, 0.0, outline=max(1, style.line // 2))
-    order = _instances(prediction, minimum_score)
+    order = _largest_first(prediction, labels)
     for i in order:
         if prediction.masks is not None:
             mask = _mask(image, prediction.masks[i])
@@ -83,11 +106,8 @@ def draw_prediction(
         if region.mask.sum() >= _LABELLED_SHARE * region.mask.size:
             name = _name(categories, region.label)
             plates.centred(name, _inner_point(region.mask), colour_of(region.label))
-    # The surest last: its label may cover another's.
-    for i in sorted(order, key=lambda i: float(prediction.scores[i])):
-        label = int(prediction.labels[i])
-        text = f"{_name(categories, label)} {prediction.scores[i]:.2f}"
-        plates.at_box(text, prediction.boxes[i], colour_of(label))
+    for i, text in labels.items():
+        plates.at_box(text, prediction.boxes[i], colour_of(int(prediction.labels[i])))
     return picture
 
 
@@ -216,9 +236,8 @@ def _inner_point(mask: Mask) -> tuple[float, float]:
 # --- boxes and keypoints ------------------------------------------------------------------------
 
 
-def _instances(prediction: Prediction, minimum_score: float) -> list[int]:
-    """Which instances are drawn, large ones first so that small ones stay in sight."""
-    shown = [i for i in range(len(prediction)) if prediction.scores[i] >= minimum_score]
+def _largest_first(prediction: Prediction, shown: Iterable[int]) -> list[int]:
+    """Instances in the order they are drawn in, so that small ones stay in sight."""
     sides = np.clip(prediction.boxes[:, 2:] - prediction.boxes[:, :2], 0, None)
     areas = sides.prod(axis=1)
     return sorted(shown, key=lambda i: (-float(areas[i]), i))

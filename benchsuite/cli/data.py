@@ -1,4 +1,4 @@
-"""``benchsuite data``: fetch, verify, describe and convert datasets."""
+"""``benchsuite data``: fetch, verify, describe, show and convert datasets."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ Examples:
   benchsuite data fetch coco --split val2017
   benchsuite data verify coco/val2017
   benchsuite data info shapes --json
+  benchsuite data show coco/train2017 mask_rcnn_R_50_FPN_3x --out seen.png
   benchsuite data convert VOC2007 instances.json --to coco --split test
 """
 
@@ -51,6 +52,17 @@ Examples:
   benchsuite data info annotations.json --json
 """
 
+SHOW_EPILOG = """\b
+Examples:
+  benchsuite data show shapes --out shapes.png
+  benchsuite data show shapes mask_rcnn_R_50_FPN_3x --count 4 --out seen.png
+  benchsuite data show shapes --augment RandomFlip --augment 'RandomRotation degrees=20' --out x.png
+  benchsuite data show labels.json retinanet_R_50_FPN_1x --images photographs/ --out folder
+
+With a recipe these are the first images of its training, in that order, as they are drawn with that
+seed; --dataset of `benchsuite train` is NAME here. Transforms: `benchsuite list transforms`.
+"""
+
 CONVERT_EPILOG = """\b
 Examples:
   benchsuite data convert VOC2007 voc_test.json --to coco --split test
@@ -76,7 +88,7 @@ images_option = click.option(
 
 @click.group("data", epilog=EPILOG)
 def data() -> None:
-    """Fetch, verify, describe and convert datasets."""
+    """Fetch, verify, describe, show and convert datasets."""
 
 
 @data.command("fetch", epilog=FETCH_EPILOG, short_help="Download a dataset.")
@@ -222,6 +234,56 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, Any]]:
         kind = "" if each["isthing"] else " (stuff)"
         facts.append(("", f"{each['id']:>5} {each['name']}{kind}  {each['n_annotations']}"))
     return facts
+
+
+@data.command("show", epilog=SHOW_EPILOG, short_help="Draw what a model will see in training.")
+@name_argument
+@click.argument("recipe", required=False, shell_complete=names_of("recipes"))
+@overrides_argument
+@split_option
+@images_option
+@click.option(
+    "--augment",
+    multiple=True,
+    metavar="'NAME KEY=VALUE…'|JSON",
+    help="A transform (may be repeated), in place of the recipe's.",
+    shell_complete=names_of("transforms"),
+)
+@click.option(
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="TASK",
+    help="Without a recipe: what to draw (may be repeated). Default: boxes, masks, keypoints.",
+)
+@click.option("--count", type=click.IntRange(1), default=8, show_default=True, metavar="N")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Default: the recipe's, or 0.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="One picture of all (.png, .jpg, .webp), or a folder with one of each.",
+)
+@json_option
+def show(recipe: str | None, overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Draw images with their truth, each beside what a recipe's augmentations make of it."""
+    from benchsuite.options import parse_overrides
+    from benchsuite.progress import progress
+    from benchsuite.training.plan import TABLES
+    from benchsuite.training.preview import PreviewRequest, draw_preview
+
+    if recipe is not None and "=" in recipe:
+        overrides, recipe = (recipe, *overrides), None
+    request = PreviewRequest(
+        **given, recipe=recipe, overrides=parse_overrides(overrides, TABLES), progress=progress
+    )
+    drawn = draw_preview(request)
+    if as_json:
+        echo_json(drawn)
+    else:
+        for path in drawn["files"]:
+            click.echo(path)
 
 
 @data.command("convert", epilog=CONVERT_EPILOG, short_help="Bring labels into another format.")

@@ -63,10 +63,7 @@ class ImagesThenOverrides(click.Command):
 )
 @json_option
 def predict(overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
-    """Run MODEL on images: one COCO results JSON an image, and a drawn picture beside it.
-
-    XX
-    """
+    """Run MODEL on images: one COCO results JSON an image, and a drawn picture beside it."""
     from benchsuite.options import parse_overrides
     from benchsuite.prediction_files import PredictRequest, predict_files
 

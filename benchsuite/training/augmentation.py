@@ -48,34 +48,47 @@ FIELDS_OF_TASKS: Mapping[str, tuple[str, ...]] = {
 }
 """What a model of a task learns beside boxes."""
 
+TASK_OF_FIELD: Mapping[str, str] = {
+    "masks": "segm",
+    "keypoints": "keypoints",
+    "semantic": "semantic",
+}
+"""The task whose truth fills a field of a target."""
+
 
 class Augmentation:
     """Transforms of an example, one after the other.
 
     Args:
         transforms: see the module.
-        fields: which of ``samples.FIELDS`` are kept; others of an example are dropped.
+        tasks: those of the model; what none of them learns is neither transformed nor kept.
         flip_pairs: pairs of keypoints that change places in a mirrored image.
         recompute_boxes: whether boxes are made anew round the transformed masks.
 
     Attributes:
         fields_read: which of ``samples.FIELDS`` an example must have for it.
+        tasks_read: the tasks whose truth an example must have for it: those it was built for, and
+            ``"segm"`` where masks are needed for something else.
     """
 
     def __init__(
         self,
         transforms: Sequence[SampleTransform],
         *,
-        fields: Sequence[str] = (),
+        tasks: Sequence[str] = (),
         flip_pairs: tuple[tuple[int, int], ...] = (),
         recompute_boxes: bool = False,
     ) -> None:
         self.transforms = tuple(transforms)
-        self.fields = frozenset(fields)
         self.flip_pairs = flip_pairs
         self.recompute_boxes = recompute_boxes
-        needed = {name for each in transforms for name in getattr(each, "fields_needed", ())}
-        self.fields_read = self.fields | needed | ({"masks"} if recompute_boxes else set())
+        self.fields = {"proposals"}.union(*(FIELDS_OF_TASKS.get(task, ()) for task in tasks))
+        self._needed = {name for each in transforms for name in getattr(each, "fields_needed", ())}
+        if recompute_boxes:
+            self._needed.add("masks")
+        self.fields_read = self.fields | self._needed
+        further = {TASK_OF_FIELD[field] for field in self._needed - self.fields}
+        self.tasks_read = (*tasks, *sorted(further))
 
     def __call__(self, example: Example, seed: int, other: Callable[[int], Example]) -> Example:
         """The example as a model shall see it.
@@ -87,6 +100,7 @@ class Augmentation:
                 any.
 
         Raises:
+            UsageError: the example lacks what a transform needs.
             ContractError: a transform made something that is no example any more.
         """
         with seeded(seed):
@@ -100,6 +114,9 @@ class Augmentation:
     def _transformed(
         self, example: Example, transforms: Sequence[SampleTransform], others: Iterator[Example]
     ) -> Sample:
+        for field in self._needed:
+            if getattr(example.target, field) is None:
+                raise UsageError(f"an augmentation needs {field}, and the dataset has none")
         sample = sample_of(example, self.fields_read, self.flip_pairs)
         for place, transform in enumerate(transforms):
             needed: int = getattr(transform, "examples_needed", 0)
@@ -154,10 +171,9 @@ def build_augmentation(
     transforms: list[SampleTransform] = []
     for table in augmentations:
         transforms += _in_a_row(build_transform(table))
-    learnt = {field for task in tasks for field in FIELDS_OF_TASKS.get(task, ())}
     return Augmentation(
         transforms,
-        fields=sorted({*learnt, "proposals"}),
+        tasks=tasks,
         flip_pairs=keypoints.flip_pairs if keypoints is not None else (),
         recompute_boxes=recompute_boxes,
     )

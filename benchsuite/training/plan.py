@@ -136,8 +136,14 @@ def plan_training(request: TrainingRequest) -> TrainingPlan:
     for opened in datasets:
         _check_tasks(model, opened)
     categories = _categories(model, datasets[0], recipe)
+    augmentation = build_augmentation(
+        options.augmentations,
+        tasks=model.spec.tasks,
+        keypoints=keypoint_layout(datasets[0]),
+        recompute_boxes=options.data.recompute_boxes,
+    )
     training_sets = tuple(
-        TrainingSet(opened, categories, tasks=model.spec.tasks, options=options.data)
+        TrainingSet(opened, categories, tasks=augmentation.tasks_read, options=options.data)
         for opened in datasets
     )
     return TrainingPlan(
@@ -152,12 +158,7 @@ def plan_training(request: TrainingRequest) -> TrainingPlan:
             each if request.limit is None else FirstExamples(each, request.limit)
             for each in training_sets
         ),
-        augmentation=build_augmentation(
-            options.augmentations,
-            tasks=model.spec.tasks,
-            keypoints=keypoint_layout(datasets[0]),
-            recompute_boxes=options.data.recompute_boxes,
-        ),
+        augmentation=augmentation,
         validation=_open_validation(request, model, options, datasets[0]),
         processes=processes,
         note=note,

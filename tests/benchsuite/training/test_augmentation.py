@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,16 @@ def test_what_no_task_learns_is_neither_read_nor_kept(
 def test_masks_are_read_but_not_kept_where_boxes_alone_need_them() -> None:
     augmentation = build_augmentation([FLIP], tasks=("bbox",), recompute_boxes=True)
     assert "masks" in augmentation.fields_read
+    assert augmentation.tasks_read == ("bbox", "segm")
     assert augmentation(example(), 0, no_other).target.masks is None
+
+
+def test_an_example_without_what_is_needed_is_told() -> None:
+    augmentation = build_augmentation([FLIP], tasks=("bbox",), recompute_boxes=True)
+    given = example()
+    bare = Example(given.image, replace(given.target, masks=None))
+    with pytest.raises(UsageError, match="needs masks, and the dataset has none"):
+        augmentation(bare, 0, no_other)
 
 
 def test_the_layout_says_which_keypoints_change_places() -> None:

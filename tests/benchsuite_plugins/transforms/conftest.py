@@ -13,7 +13,7 @@ from benchsuite.targets import Target
 from benchsuite.training.augmentation import Augmentation
 from benchsuite.training.example import Example
 
-FIELDS = ("masks", "keypoints", "semantic", "proposals")
+TASKS = ("bbox", "segm", "keypoints", "semantic")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def transformed() -> Callable[..., Example]:
     def apply(
         transform: Any, example: Example, seed: int = 0, others: Any = (), **options: Any
     ) -> Example:
-        augmentation = Augmentation([transform], fields=FIELDS, **options)
+        augmentation = Augmentation([transform], tasks=TASKS, **options)
         return augmentation(example, seed, lambda k: others[k])
 
     return apply

@@ -113,8 +113,9 @@ def test_a_share_of_the_objects_is_pasted_with_a_probability(
 
 
 def test_masks_are_read_for_copy_paste_and_not_kept(below: Example, above: Example) -> None:
-    augmentation = Augmentation([SimpleCopyPaste(share=1.0)])
-    assert augmentation.fields_read == {"masks"}
+    augmentation = Augmentation([SimpleCopyPaste(share=1.0)], tasks=("bbox",))
+    assert augmentation.fields_read == {"masks", "proposals"}
+    assert augmentation.tasks_read == ("bbox", "segm")
     assert augmentation(below, 0, lambda k: above).target.masks is None
 
 
