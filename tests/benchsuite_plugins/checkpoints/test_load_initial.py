@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -37,6 +38,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "semantic_fpn": {"resnet": RESNET, "fpn": {"out_channels": 8}, **SEMANTIC},
     "panoptic_fpn": {**REGIONS, **SEMANTIC},
     "cascade_panoptic_fpn": {**REGIONS, **SEMANTIC},
+    "torchvision_faster_rcnn": {},
     "keypoint_rcnn": {**BOXES, "keypoint_head": {"conv_dims": [8]}},
 }
 
@@ -168,6 +170,30 @@ def test_keypoints_by_name(tmp_path: Path) -> None:
     assert torch.equal(weight[:, [0, 2, 3]], file[f"{head}.weight"][:, [2, 0, 1]])
     assert not torch.isin(weight[:, 1], file[f"{head}.weight"]).any()
     assert model.started[1:] == (f"drawn anew for other classes: {head}; kept: right, nose, left",)
+
+
+def test_torchvisions_own_file(tmp_path: Path) -> None:
+    """It has the background first, a box for it, and other names."""
+    torch.manual_seed(7)
+    published = torchvision.models.detection.fasterrcnn_resnet50_fpn(
+        weights=None, weights_backbone=None, num_classes=1 + len(THEIRS)
+    )
+    file = {name: torch.rand(value.shape) for name, value in published.state_dict().items()}
+    torch.save(file, tmp_path / "fasterrcnn.pth")
+    initial = InitialWeights(tmp_path / "fasterrcnn.pth", "fasterrcnn.pth", THEIRS)
+    model = create("torchvision_faster_rcnn", OURS, initial=initial).state_dict()
+    predictor = "roi_heads.box_predictor"
+    scores = model[f"{predictor}.cls_score.weight"]
+    for to, of in {5: 0, **{to: 1 + of for to, of in ALL.items()}}.items():
+        assert torch.equal(scores[to], file[f"{predictor}.cls_score.weight"][of])
+    boxes = model[f"{predictor}.bbox_pred.bias"].reshape(-1, 4)
+    theirs = file[f"{predictor}.bbox_pred.bias"].reshape(-1, 4)
+    for to, of in ALL.items():
+        assert torch.equal(boxes[to], theirs[1 + of])
+    assert torch.equal(
+        model["backbone.bottom_up.res3.1.conv2.weight"],
+        file["backbone.body.layer2.1.conv2.weight"],
+    )
 
 
 def test_nothing_is_known_of_the_file(tmp_path: Path) -> None:
