@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,8 +136,10 @@ def _claim(plan: TrainingPlan) -> None:
             "folder (--out)"
         )
     durable.make_folder(plan.out)
+    layout = keypoint_layout(plan.datasets[0])
     description = {
         "identity": identity,
+        "keypoints": None if layout is None else asdict(layout),
         "command": plan.request.command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "processes": plan.processes.world_size,
