@@ -20,9 +20,10 @@ from torch import Tensor
 from benchsuite.errors import BenchsuiteError, DataMissingError, InputError
 from benchsuite.files import durable
 from benchsuite.files.replaced_folder import recover, replaced_folder
+from benchsuite.trained import CHECKPOINTS, WEIGHTS
 
-LAST, BEST = "last", "best"
-MODEL, STATE = "model.safetensors", "state.pt"
+BEST, LAST = CHECKPOINTS
+MODEL, STATE = WEIGHTS, "state.pt"
 
 
 def write_checkpoint(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.plugins.precision.amp import MixedPrecision
+from lightning_fabric.plugins.precision.precision import Precision
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from lightning_fabric.strategies.strategy import Strategy
@@ -16,8 +18,7 @@ from benchsuite.errors import UsageError
 if TYPE_CHECKING:
     from benchsuite.training.processes import Processes
 
-PRECISIONS: dict[str, Any] = {"fp32": "32-true", "fp16": "16-mixed", "bf16": "bf16-mixed"}
-"""What a recipe calls a precision, and what Fabric calls it."""
+PRECISIONS = ("fp32", "fp16", "bf16")
 
 STRATEGIES = ("ddp", "fsdp")
 
@@ -53,12 +54,21 @@ def open_fabric(
         strategy="auto" if alone else _together(strategy),
         devices=devices,
         num_nodes=processes.nodes,
-        precision=PRECISIONS[precision],
         # Said here, lest a batch system that is found in the environment be asked instead.
-        plugins=[LightningEnvironment() if alone else TorchElasticEnvironment()],
+        plugins=[
+            LightningEnvironment() if alone else TorchElasticEnvironment(),
+            _precision(precision, kind),
+        ],
     )
     fabric.launch()
     return fabric
+
+
+def _precision(name: str, kind: str) -> Precision:
+    """Fabric takes bf16 for fp16 on a CPU; here it is what was asked for."""
+    if name == "fp16":
+        return MixedPrecision("16-mixed", kind)
+    return MixedPrecision("bf16-mixed", kind) if name == "bf16" else Precision()
 
 
 def _together(strategy: str) -> Strategy:
@@ -66,6 +76,4 @@ def _together(strategy: str) -> Strategy:
         from benchsuite.training.sharding import shard_model
 
         return ModelParallelStrategy(parallelize_fn=shard_model)
-    # A batch without objects leaves the heads that look at objects without a gradient; a process
-    # that waited for theirs would wait for ever.
-    return DDPStrategy(find_unused_parameters=True)
+    return DDPStrategy()
