@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from benchsuite.devices import Device, use_device
@@ -17,17 +18,18 @@ from benchsuite.errors import InputError, UsageError
 from benchsuite.files import durable
 from benchsuite.inference import build_model
 from benchsuite.progress import progress
+from benchsuite.protocols import CountingModel, Model, StartedModel
 from benchsuite.resolve import keypoint_layout
 from benchsuite.training.checkpoint import LAST, has_checkpoint, read_state
 from benchsuite.training.fabric import open_fabric
 from benchsuite.training.identity import check_identity, training_identity
+from benchsuite.training.initial_weights import fetch_initial_weights
 from benchsuite.training.joined_sets import JoinedSets
 from benchsuite.training.loader import Loader, Share, open_loader
 from benchsuite.training.sampling import build_stream
 from benchsuite.training.state import TrainingState
 from benchsuite.training.trainee import Trainee
 from benchsuite.training.validation import Validator, open_validator
-from benchsuite.weights import resolve_weights
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -86,14 +88,7 @@ def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
     if plan.processes.is_first:
         _claim(plan)
     fabric.barrier()
-    model = build_model(
-        plan.model,
-        plan.categories,
-        weights=_initial_weights(plan),
-        device=device,
-        seed=options.seed,
-        keypoints=keypoint_layout(plan.datasets[0]),
-    )
+    model = _build(plan, device, fabric, tell)
     trainee, state = Trainee(model, options, fabric), TrainingState()
     if request.resume:
         kept = read_state(plan.out / LAST)
@@ -108,11 +103,31 @@ def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
     return Begun(plan, fabric, device, trainee, state, validator)
 
 
-def _initial_weights(plan: TrainingPlan) -> Path | None:
-    """The weights to start from; none where those of a checkpoint are taken anyway."""
-    if plan.request.resume or not plan.options.init:
-        return None
-    return resolve_weights(plan.options.init, None, None).path
+def _build(
+    plan: TrainingPlan, device: Device, fabric: Fabric, tell: Callable[[str], None]
+) -> Model:
+    """The model, with the weights to start from where those of a checkpoint are not taken anyway,
+    and told how common its categories are."""
+    initial = None
+    if not plan.request.resume:
+        with fabric.rank_zero_first():
+            initial = fetch_initial_weights(plan.options.init)
+    model = build_model(
+        plan.model,
+        plan.categories,
+        weights=None,
+        device=device,
+        seed=plan.options.seed,
+        keypoints=keypoint_layout(plan.datasets[0]),
+        initial=initial,
+    )
+    if initial is not None and isinstance(model, StartedModel):
+        for line in model.started:
+            tell(line)
+    if not plan.request.resume and isinstance(model, CountingModel):
+        _, labels = JoinedSets(plan.training_sets).image_labels()
+        model.set_image_counts(np.bincount(labels, minlength=len(plan.categories)).tolist())
+    return model
 
 
 def _device_name(plan: TrainingPlan) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from benchsuite.scoring import serves
 from benchsuite.specs import Category, RecipeSpec
 from benchsuite.training.augmentation import Augmentation, build_augmentation
 from benchsuite.training.first_examples import FirstExamples
+from benchsuite.training.initial_weights import starting_point
 from benchsuite.training.joined_sets import Examples
 from benchsuite.training.options import TrainingOptions
 from benchsuite.training.processes import Processes, find_processes
@@ -130,6 +131,8 @@ def plan_training(request: TrainingRequest) -> TrainingPlan:
         request.recipe, dataset=spec.name, overrides=request.overrides.get("model")
     )
     options, note = _read_training(request, model, processes)
+    if not _init_is_given(request):
+        options = replace(options, init=starting_point(options.init, recipe, spec.name))
     if request.dataset is None:
         stated = options.data.datasets or stated
     datasets = tuple(_open(each, request, model) for each in stated)
@@ -194,6 +197,10 @@ def _read_training(
             f"take a multiple of {together}"
         )
     return options, read.note
+
+
+def _init_is_given(request: TrainingRequest) -> bool:
+    return request.init is not None or "init" in request.overrides.get("training", {})
 
 
 def _open(dataset: str, request: TrainingRequest, model: ResolvedModel) -> OpenedDataset:
