@@ -6,29 +6,26 @@ along the pixels 10 to 29 and 20 to 39. Line widths and type grow with the image
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
+from benchsuite.drawing_style import BLACK, WHITE, Colour, Style, colour_of
 from benchsuite.errors import ContractError
+from benchsuite.label_plates import Plates, pixel_box
 from benchsuite.records import RLE, Image, Prediction
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_kernels.columns import rle
 
-Colour = tuple[int, int, int]
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 MASK_OPACITY = 0.42
 MAP_OPACITY = 0.55
-_WHITE: Colour = (255, 255, 255)
-_BLACK: Colour = (20, 22, 26)
 _LABELLED_SHARE = 0.004
 """The share of the image that a region of a map must cover to be labelled."""
 
@@ -85,7 +82,7 @@ def draw_labelled(
     for region in regions:
         _fill(pixels, region.mask, colour_of(region.label), MAP_OPACITY, outline=0)
     for region in regions:
-        _fill(pixels, region.mask, _WHITE, 0.0, outline=max(1, style.line // 2))
+        _fill(pixels, region.mask, WHITE, 0.0, outline=max(1, style.line // 2))
     order = _largest_first(prediction, labels)
     for i in order:
         if prediction.masks is not None:
@@ -101,7 +98,7 @@ def draw_labelled(
         for i in order:
             colour = colour_of(int(prediction.labels[i]))
             _draw_keypoints(picture, prediction.keypoints[i], skeleton, colour, style)
-    plates = _Plates(ImageDraw.Draw(picture), image.width, image.height, style)
+    plates = Plates(ImageDraw.Draw(picture), image.width, image.height, style)
     for region in regions:
         if region.mask.sum() >= _LABELLED_SHARE * region.mask.size:
             name = _name(categories, region.label)
@@ -109,47 +106,6 @@ def draw_labelled(
     for i, text in labels.items():
         plates.at_box(text, prediction.boxes[i], colour_of(int(prediction.labels[i])))
     return picture
-
-
-def colour_of(label: int) -> Colour:
-    """A label's colour: the same in every picture, and apart from its neighbours'.
-
-    Hues follow the golden angle, so that any number of consecutive labels is spread evenly round
-    the circle; lightness and chroma take turns, which tells colours of near hue apart. The colours
-    are of even visual weight (OKLCH: Ottosson, "A perceptual color space for image processing",
-    2020).
-    """
-    lightness, chroma = ((0.72, 0.17), (0.60, 0.20), (0.83, 0.14), (0.52, 0.17))[label % 4]
-    hue = math.radians((255 + 137.50776 * label) % 360)
-    a, b = chroma * math.cos(hue), chroma * math.sin(hue)
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    red = 4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short
-    green = -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short
-    blue = -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short
-    return _srgb(red), _srgb(green), _srgb(blue)
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """Sizes in pixels: of lines, type, the space around it, and keypoints."""
-
-    line: int
-    font: int
-    space: int
-    joint: int
-
-    @classmethod
-    def of(cls, width: int, height: int) -> Style:
-        """Sizes for an image: two-pixel lines and 13-pixel type at 640 x 480."""
-        scale = math.sqrt(width * height / (640 * 480))
-        return cls(
-            line=max(1, round(2 * scale)),
-            font=max(9, round(13 * scale)),
-            space=max(1, round(3 * scale)),
-            joint=max(2, round(3.5 * scale)),
-        )
 
 
 # --- maps and masks -----------------------------------------------------------------------------
@@ -246,18 +202,8 @@ def _largest_first(prediction: Prediction, shown: Iterable[int]) -> list[int]:
 def _draw_box(
     draw: ImageDraw.ImageDraw, box: NDArray[np.float32], colour: Colour, style: Style, image: Image
 ) -> None:
-    left, top, right, bottom = _pixel_box(box, image.width, image.height)
+    left, top, right, bottom = pixel_box(box, image.width, image.height)
     draw.rectangle((left, top, right, bottom), outline=colour, width=style.line)
-
-
-def _pixel_box(box: NDArray[np.float32], width: int, height: int) -> tuple[int, int, int, int]:
-    """The first and last pixel of a box in x and y, within the image: left, top, right, bottom."""
-    x1, y1, x2, y2 = (float(edge) for edge in box)
-    left = min(max(math.floor(x1), 0), width - 1)
-    top = min(max(math.floor(y1), 0), height - 1)
-    right = min(max(math.ceil(x2) - 1, left), width - 1)
-    bottom = min(max(math.ceil(y2) - 1, top), height - 1)
-    return left, top, right, bottom
 
 
 def _draw_keypoints(
@@ -287,107 +233,16 @@ def _draw_keypoints(
         return finer * (float(points[i, 0]) - left), finer * (float(points[i, 1]) - top)
 
     joined = [(a, b) for a, b in skeleton if max(a, b) < len(points) and found[a] and found[b]]
-    for width, shade in ((style.line + 2, _BLACK), (style.line, colour)):
+    for width, shade in ((style.line + 2, BLACK), (style.line, colour)):
         for a, b in joined:
             draw.line((place(a), place(b)), fill=shade, width=finer * width)
     for i in np.flatnonzero(found).tolist():
         x, y = place(i)
-        for radius, shade in ((style.joint, _BLACK), (style.joint - 1, _WHITE)):
+        for radius, shade in ((style.joint, BLACK), (style.joint - 1, WHITE)):
             reach = finer * radius
             draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=shade)
     picture.paste(enlarged.resize(window.size, Picture.Resampling.BOX), (left, top))
 
 
-# --- labels -------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Plates:
-    """Labels on plates of their category's colour, within the image and off each other."""
-
-    draw: ImageDraw.ImageDraw
-    width: int
-    height: int
-    style: Style
-    taken: list[tuple[float, float, float, float]] = field(default_factory=list)
-
-    def at_box(self, text: str, box: NDArray[np.float32], colour: Colour) -> None:
-        """Above the box, else inside its top, else below it, else inside its bottom."""
-        left, top, right, bottom = _pixel_box(box, self.width, self.height)
-        text, wide, tall = self._fitted(text)
-        tries = [
-            (left, top - tall),
-            (left, top),
-            (left, bottom + 1),
-            (left, bottom + 1 - tall),
-            (right + 1 - wide, top - tall),
-            (right + 1 - wide, top),
-        ]
-        fitting = [self._within(x, y, wide, tall) for x, y in tries if 0 <= y <= self.height - tall]
-        fitting = fitting or [self._within(left, top, wide, tall)]
-        free = (place for place in fitting if not self._covered(*place, wide, tall))
-        self._put(text, *next(free, fitting[0]), wide, tall, colour)
-
-    def centred(self, text: str, at: tuple[float, float], colour: Colour) -> None:
-        text, wide, tall = self._fitted(text)
-        x, y = self._within(at[0] - wide / 2, at[1] - tall / 2, wide, tall)
-        if not self._covered(x, y, wide, tall):
-            self._put(text, x, y, wide, tall, colour)
-
-    def _fitted(self, text: str) -> tuple[str, int, int]:
-        """The text, cut to the image's width, and the size of its plate."""
-        font, space = _font(self.style.font), self.style.space
-        text = " ".join(text.split())
-        whole = text
-        while len(whole) > 1 and font.getlength(text) + 2 * space > self.width:
-            whole = whole[:-1]
-            text = f"{whole}…"
-        ascent, descent = font.getmetrics()
-        return text, math.ceil(font.getlength(text)) + 2 * space, ascent + descent + space
-
-    def _within(self, x: float, y: float, wide: int, tall: int) -> tuple[int, int]:
-        return (
-            round(max(0, min(x, self.width - wide))),
-            round(max(0, min(y, self.height - tall))),
-        )
-
-    def _covered(self, x: int, y: int, wide: int, tall: int) -> bool:
-        return any(
-            x < right and left < x + wide and y < bottom and top < y + tall
-            for left, top, right, bottom in self.taken
-        )
-
-    def _put(self, text: str, x: int, y: int, wide: int, tall: int, colour: Colour) -> None:
-        self.taken.append((x, y, x + wide, y + tall))
-        self.draw.rectangle((x, y, x + wide - 1, y + tall - 1), fill=colour)
-        at = (x + self.style.space, y + self.style.space / 2)
-        self.draw.text(at, text, fill=_readable_on(colour), font=_font(self.style.font))
-
-
-@lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own typeface, which is there on every machine."""
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
-
-
 def _name(categories: Sequence[Category], label: int) -> str:
     return categories[label].name if 0 <= label < len(categories) else f"label {label}"
-
-
-def _readable_on(colour: Colour) -> Colour:
-    """Black or white, whichever has more contrast (WCAG 2's relative luminance)."""
-    linear = [
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
-        for c in (channel / 255 for channel in colour)
-    ]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return _BLACK if luminance > 0.179 else _WHITE
-
-
-def _srgb(linear: float) -> int:
-    """A linear channel as an sRGB byte, cut to what a screen can show."""
-    clipped = min(1.0, max(0.0, linear))
-    encoded = 12.92 * clipped if clipped <= 0.0031308 else 1.055 * clipped ** (1 / 2.4) - 0.055
-    return round(255 * encoded)

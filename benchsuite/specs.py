@@ -179,7 +179,17 @@ class LossSpec:
 
 @dataclass(frozen=True, slots=True)
 class TransformSpec:
-    """An augmentation: ``factory(**options) -> torchvision.transforms.v2.Transform``."""
+    """An augmentation.
+
+    Attributes:
+        name: what a recipe calls it.
+        factory: import string of ``factory(**options) -> torchvision.transforms.v2.Transform``. An
+            option that is a table of a transform comes as that transform. What the transform is
+            called with is said in ``benchsuite.training.samples``, and how one mixes several images
+            in ``benchsuite.training.augmentation``.
+        summary: one line.
+        licence: SPDX identifier of the transform's code.
+    """
 
     name: str
     factory: str

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
@@ -40,14 +41,23 @@ def stranger(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def turning(tmp_path_factory) -> Path:
+    return install("turning", tmp_path_factory.mktemp("turning"))
+
+
+@pytest.fixture(scope="module")
 def broken(tmp_path_factory) -> Path:
     return install("broken", tmp_path_factory.mktemp("broken"))
 
 
 def benchsuite(*args: str, sites: list[Path], cwd: Path) -> subprocess.CompletedProcess[str]:
+    return python("-m", "benchsuite", *args, sites=sites, cwd=cwd)
+
+
+def python(*args: str, sites: list[Path], cwd: Path) -> subprocess.CompletedProcess[str]:
     paths = [str(site) for site in sites] + [os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
-        [sys.executable, "-m", "benchsuite", *args],
+        [sys.executable, *args],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         cwd=cwd,
         capture_output=True,
@@ -76,6 +86,32 @@ def test_a_strangers_plugin_is_listed_with_its_distribution(stranger, tmp_path):
     assert {"name": "brightest", "distribution": "benchsuite-discs"}.items() <= next(
         row for row in listed["models"] if row["name"] == "brightest"
     ).items()
+
+
+TURN_A_DISC = """
+import json
+import numpy as np
+from benchsuite.resolve import open_dataset
+from benchsuite.training.augmentation import build_augmentation
+from benchsuite.training.training_set import TrainingSet
+
+opened = open_dataset("discs")
+example = TrainingSet(opened, opened.dataset.categories, tasks=("bbox",)).example(0)
+turn = build_augmentation([{"type": "Turn", "quarters": 1}], tasks=("bbox",))
+turned = turn(example, 0, lambda k: example)
+y, x = np.nonzero(turned.image.pixels[..., 0] > 128)
+around = [x.min(), y.min(), x.max() + 1, y.max() + 1]
+print(json.dumps([np.array(around).tolist(), turned.target.boxes.tolist()]))
+"""
+
+
+def test_a_strangers_transform_turns_image_and_truth(stranger, turning, tmp_path):
+    done = python("-c", TURN_A_DISC, sites=[stranger, turning], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    around, boxes = json.loads(done.stdout)
+    # The disc of radius 4 about the pixel (12, 40) of 64 x 48: x becomes y, counted from the right.
+    assert around == [36, 47, 45, 56]
+    np.testing.assert_allclose(boxes, [around], atol=1e-4)
 
 
 def test_disabled_by_the_environment(stranger, tmp_path, monkeypatch):

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Picture
 
-from benchsuite.drawing import MAP_OPACITY, MASK_OPACITY, Style, colour_of, draw_prediction
+from benchsuite.drawing import MAP_OPACITY, MASK_OPACITY, draw_prediction
+from benchsuite.drawing_style import Style, colour_of
 from benchsuite.errors import ContractError
 from benchsuite.records import RLE, Image, ImageRecord, PanopticMap, Prediction, Segment
 from benchsuite.specs import Category, KeypointLayout

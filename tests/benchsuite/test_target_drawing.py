@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchsuite.drawing import MASK_OPACITY, colour_of, draw_prediction
+from benchsuite.drawing import MASK_OPACITY, draw_prediction
+from benchsuite.drawing_style import colour_of
 from benchsuite.errors import ContractError
 from benchsuite.records import RLE, Image, ImageRecord, Prediction
 from benchsuite.specs import Category, KeypointLayout
