@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "training.json"
 
+MANY_EPOCHS = 1000
+"""No published training has half as many."""
+
 
 @dataclass(slots=True)
 class Begun:
@@ -88,6 +91,8 @@ def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
     if plan.processes.is_first:
         _claim(plan)
     fabric.barrier()
+    for line in filter(None, (plan.note, _length(plan))):
+        tell(line)
     model = _build(plan, device, fabric, tell)
     trainee, state = Trainee(model, options, fabric), TrainingState()
     if request.resume:
@@ -101,6 +106,18 @@ def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
             plan.model, plan.categories, plan.validation, options, show=progress
         )
     return Begun(plan, fabric, device, trainee, state, validator)
+
+
+def _length(plan: TrainingPlan) -> str:
+    """What to say of a training that is much longer than anybody means; a recipe for many images
+    that is given a few would be."""
+    iterations = plan.options.iterations
+    if (epochs := plan.epochs(iterations)) < MANY_EPOCHS:
+        return ""
+    return (
+        f"{iterations} steps see each of these {plan.images} images {epochs:.0f} times: "
+        "training.iterations says how many steps are enough"
+    )
 
 
 def _build(
