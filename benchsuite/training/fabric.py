@@ -51,7 +51,7 @@ def open_fabric(
         devices = processes.local_world_size
     fabric = Fabric(
         accelerator=kind,
-        strategy="auto" if alone else _together(strategy),
+        strategy="auto" if alone else _together(strategy, processes.world_size),
         devices=devices,
         num_nodes=processes.nodes,
         # Said here, lest a batch system that is found in the environment be asked instead.
@@ -71,9 +71,11 @@ def _precision(name: str, kind: str) -> Precision:
     return MixedPrecision("bf16-mixed", kind) if name == "bf16" else Precision()
 
 
-def _together(strategy: str) -> Strategy:
+def _together(strategy: str, world_size: int) -> Strategy:
     if strategy == "fsdp":
         from benchsuite.training.sharding import shard_model
 
-        return ModelParallelStrategy(parallelize_fn=shard_model)
+        return ModelParallelStrategy(
+            parallelize_fn=shard_model, data_parallel_size=world_size, tensor_parallel_size=1
+        )
     return DDPStrategy()

@@ -36,7 +36,7 @@ def shard_model(learner: nn.Module, mesh: DeviceMesh) -> nn.Module:
                 if _unshared(block) >= _LEAST_PARAMETERS:
                     fully_shard(block, mesh=data)
     fully_shard(model, mesh=data)
-    for method in ("losses", "predict"):
+    for method in ("losses", "predict", "forward"):
         register_fsdp_forward_method(model, method)
     return learner
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from benchsuite.errors import ContractError
 from benchsuite.protocols import StepwiseModel
 from benchsuite.training.gradients import clip_gradients
+from benchsuite.training.sharding import whole
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -150,5 +151,5 @@ def gradient_norm(parameters: Sequence[nn.Parameter]) -> Tensor:
     if not gradients:
         return torch.zeros(())
     norms = torch._foreach_norm(gradients)
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    norm: Tensor = whole(torch.linalg.vector_norm(torch.stack(norms)))
     return norm
