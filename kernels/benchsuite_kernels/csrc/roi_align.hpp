@@ -27,4 +27,22 @@ struct RoiAlign {
   void run(int threads) const;
 };
 
+// The gradient of a RoiAlign in its features, added up in an order of its own that does not depend
+// on the number of threads. Members are as of RoiAlign, but for what is named here.
+struct RoiAlignBackward {
+  std::vector<PyramidLevel> levels;  // their data is not read
+  std::vector<float*> sums;          // a level: added to, laid out as the features
+  int64_t channels;
+  bool channels_last;
+  int bins;
+  int sampling_ratio;
+  int64_t boxes;
+  const float* box;
+  const int64_t* batch_index;
+  const int64_t* level;
+  const float* gradient;  // boxes x channels x bins x bins
+
+  void run(int threads) const;
+};
+
 }  // namespace benchsuite

@@ -8,9 +8,14 @@ in the grid of feature centres.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torchvision.ops import roi_align as torchvision_roi_align
 
 from benchsuite_kernels.dispatch import native, tally
@@ -42,36 +47,22 @@ def roi_align(
         sampling_ratio: samples a bin and axis; 0: as many as feature pixels, rounded up.
 
     Returns:
-        (R, C, S, S), contiguous, in the features' dtype. Differentiable in the features (where a
-        gradient is wanted, the reference serves).
+        (R, C, S, S), contiguous, in the features' dtype; on the CPU half precision is pooled in
+        float32. Differentiable in the features, and once (float64: as often as wanted).
 
     Raises:
         ValueError: shapes that do not fit together, or an index out of range (on the CPU).
     """
     _check(features, boxes, batch_index, levels, scales, output_size, sampling_ratio)
-    extension = native()
-    if extension is not None and kernel_takes(*features):
+    if features[0].device.type == "cpu" and features[0].dtype in (torch.bfloat16, torch.float16):
+        single = [feature.float() for feature in features]
+        return roi_align(
+            single, boxes, batch_index, levels, scales, output_size, sampling_ratio
+        ).to(features[0].dtype)
+    if native() is not None and kernel_takes(*features, differentiable=True):
         tally("roi_align", "c++")
-        channels_last = all(
-            feature.is_contiguous(memory_format=torch.channels_last) for feature in features
-        )
-        output = boxes.new_empty(
-            (len(boxes), features[0].shape[1], output_size, output_size), dtype=torch.float32
-        )
-        extension.roi_align(
-            [
-                as_array(feature.permute(0, 2, 3, 1) if channels_last else feature, torch.float32)
-                for feature in features
-            ],
-            channels_last,
-            as_array(boxes, torch.float32),
-            as_array(batch_index, torch.int64),
-            as_array(levels, torch.int64),
-            list(scales),
-            sampling_ratio,
-            output.numpy(),
-            torch.get_num_threads(),
-        )
+        where = _Where(boxes, batch_index, levels, tuple(scales), output_size, sampling_ratio)
+        output: Tensor = _RoIAlign.apply(where, *features)
         return output
     on_cpu = boxes.device.type == "cpu"
     tally("roi_align", "reference" if on_cpu else "torchvision")
@@ -79,6 +70,78 @@ def roi_align(
         _check_index("batch_index", batch_index, features[0].shape[0])
         _check_index("levels", levels, len(features))
     return reference(features, boxes, batch_index, levels, scales, output_size, sampling_ratio)
+
+
+@dataclass(frozen=True)
+class _Where:
+    """What is read: arguments of ``roi_align``."""
+
+    boxes: Tensor
+    batch_index: Tensor
+    levels: Tensor
+    scales: tuple[float, ...]
+    output_size: int
+    sampling_ratio: int
+
+    def arrays(self) -> tuple[Any, ...]:
+        """In the order and with the types that the kernels want."""
+        return (
+            as_array(self.boxes, torch.float32),
+            as_array(self.batch_index, torch.int64),
+            as_array(self.levels, torch.int64),
+            list(self.scales),
+            self.sampling_ratio,
+        )
+
+
+class _RoIAlign(torch.autograd.Function):
+    """The C++ kernels: float32 on the CPU."""
+
+    @staticmethod
+    def forward(context: Any, where: _Where, *features: Tensor) -> Tensor:
+        context.where = where
+        context.shapes = [feature.shape for feature in features]
+        context.channels_last = all(
+            feature.is_contiguous(memory_format=torch.channels_last) for feature in features
+        )
+        size = where.output_size
+        output = features[0].new_empty((len(where.boxes), features[0].shape[1], size, size))
+        _kernels().roi_align(
+            [_as_stored(feature, context.channels_last) for feature in features],
+            context.channels_last,
+            *where.arrays(),
+            output.numpy(),
+            torch.get_num_threads(),
+        )
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        stored = [
+            torch.zeros((images, height, width, channels) if context.channels_last else shape)
+            for shape in context.shapes
+            for images, channels, height, width in [shape]
+        ]
+        _kernels().roi_align_backward(
+            [total.numpy() for total in stored],
+            context.channels_last,
+            *context.where.arrays(),
+            as_array(gradients[0], torch.float32),
+            torch.get_num_threads(),
+        )
+        return None, *(t.permute(0, 3, 1, 2) if context.channels_last else t for t in stored)
+
+
+def _kernels() -> ModuleType:
+    extension = native()
+    assert extension is not None
+    return extension
+
+
+def _as_stored(feature: Tensor, channels_last: bool) -> NDArray[Any]:
+    """(N, C, H, W) as an array whose last axis lies densest."""
+    return as_array(feature.permute(0, 2, 3, 1) if channels_last else feature, torch.float32)
 
 
 def reference(

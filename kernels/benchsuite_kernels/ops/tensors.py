@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def kernel_takes(*tensors: Tensor) -> bool:
-    """Whether the C++ kernels can serve: float32 on the CPU, no gradient wanted, not traced."""
+def kernel_takes(*tensors: Tensor, differentiable: bool = False) -> bool:
+    """Whether the C++ kernels can serve: float32 on the CPU, no gradient wanted, not traced.
+
+    Args:
+        differentiable: whether the caller has kernels for the gradients too.
+    """
     if torch.compiler.is_compiling():
         return False
-    gradients = torch.is_grad_enabled()
+    gradients = torch.is_grad_enabled() and not differentiable
     return all(
         tensor.device.type == "cpu"
         and tensor.dtype == torch.float32

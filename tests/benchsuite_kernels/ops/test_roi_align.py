@@ -158,7 +158,7 @@ def test_inputs_need_not_be_contiguous(implementation: str) -> None:
     torch.testing.assert_close(got, want)
 
 
-def test_gradients_flow_through_the_reference() -> None:
+def test_gradients_of_the_reference() -> None:
     features = [feature.double().requires_grad_() for feature in pyramid(2, 1, 32, 48)]
     boxes, batch_index, levels = scattered_boxes(4)
     reset_served()
@@ -167,12 +167,82 @@ def test_gradients_flow_through_the_reference() -> None:
         return roi_align(maps, boxes, batch_index * 0, levels, SCALES, 2)
 
     assert torch.autograd.gradcheck(pool, features)
-    single = [feature.detach().float().requires_grad_() for feature in features]
-    roi_align(single, boxes, batch_index * 0, levels, SCALES, 2).sum().backward()
     assert served() == {"roi_align": "reference"}
+
+
+def gradients(
+    features: list, boxes: torch.Tensor, *rest: object
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The pooled values, and the gradients of a weighted sum of them."""
+    wanted = [feature.detach().requires_grad_() for feature in features]
+    pooled = roi_align(wanted, boxes.to(features[0].dtype), *rest)
+    weights = torch.randn(pooled.shape, generator=torch.Generator().manual_seed(9))
+    return pooled, list(torch.autograd.grad((pooled * weights).sum(), wanted))
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize(("output_size", "sampling_ratio"), [(1, 0), (7, 0), (7, 2), (3, 5)])
+@pytest.mark.parametrize("channels", [1, 3, 40])
+def test_gradients_of_the_kernel_are_within_rounding_of_float64(
+    channels: int, output_size: int, sampling_ratio: int, channels_last: bool
+) -> None:
+    if native() is None:
+        pytest.skip("the extension is not built")
+    features = pyramid(channels)
+    boxes, batch_index, levels = scattered_boxes(60)
+    boxes[7, 2] = float("nan")
+    boxes[9] = torch.tensor([30.0, 10.0, 30.0, 30.0])
+    rest = (boxes, batch_index, levels, SCALES, output_size, sampling_ratio)
+    _, want = gradients([feature.double() for feature in features], *rest)
+    if channels_last:
+        features = [feature.contiguous(memory_format=torch.channels_last) for feature in features]
+    reset_served()
+    pooled, got = gradients(features, *rest)
+    assert served() == {"roi_align": "c++"}
     with torch.no_grad():
-        roi_align(single, boxes, batch_index * 0, levels, SCALES, 2)
-    assert served()["roi_align"] == ("reference" if native() is None else "reference, c++")
+        assert torch.equal(pooled, roi_align(features, *rest))
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    for mine, other in zip(got, want, strict=True):
+        assert mine.is_contiguous(memory_format=layout)
+        torch.testing.assert_close(mine.double(), other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_the_number_of_threads_changes_no_gradient(channels_last: bool) -> None:
+    if native() is None:
+        pytest.skip("the extension is not built")
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    features = [feature.contiguous(memory_format=layout) for feature in pyramid(40)]
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(gradients(features, *scattered_boxes(200), SCALES, 7)[1])
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(*pair) for pair in zip(found[0], other, strict=True))
+
+
+def test_a_level_without_boxes_or_without_gradient(implementation: str) -> None:
+    features = pyramid()
+    features[1].requires_grad_()
+    zero = torch.zeros(1, dtype=torch.int64)
+    roi_align(features, torch.tensor([[4.0, 4, 50, 60]]), zero, zero, SCALES, 7).sum().backward()
+    assert features[1].grad is not None and not features[1].grad.any()
+    assert features[0].grad is None
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_pooled_in_single(implementation: str, dtype: torch.dtype) -> None:
+    features = [feature.to(dtype) for feature in pyramid()]
+    boxes, *rest = scattered_boxes(30)
+    single = roi_align([feature.float() for feature in features], boxes, *rest, SCALES, 7)
+    wanted = [feature.requires_grad_() for feature in features]
+    pooled = roi_align(wanted, boxes, *rest, SCALES, 7)
+    torch.testing.assert_close(pooled, single.to(dtype), rtol=0, atol=0)
+    found = torch.autograd.grad(pooled.sum(), wanted)
+    assert all(gradient.dtype == dtype for gradient in found)
 
 
 @pytest.mark.parametrize(
