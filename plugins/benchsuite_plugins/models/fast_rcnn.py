@@ -116,7 +116,7 @@ class FastRCNN(Detector, Trainable):
         Raises:
             ContractError: the targets do not fit the images, or one has no proposals.
         """
-        batch = self.training_batch(images)
+        batch = self.image_input.without_resize(images, next(self.parameters()).device)
         truth = collate_targets(targets, batch.pixels)
         for index, target in enumerate(targets):
             if target.proposals is None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from benchsuite.protocols import ParameterGroup
@@ -40,14 +38,8 @@ class Trainable(nn.Module, ABC):
         Raises:
             ContractError: the targets do not fit the images, or lack what the model learns.
         """
-        batch = self.training_batch(images)
-        return self.batch_losses(batch, collate_targets(targets, batch.pixels))
-
-    def training_batch(self, images: Sequence[Image]) -> ImageBatch:
-        """At least one image, as it is, to a batch on the model's device."""
         batch = self.image_input.without_resize(images, next(self.parameters()).device)
-        # Convolutions and RoIAlign are faster so on the CPU, forward and backward.
-        return replace(batch, pixels=batch.pixels.contiguous(memory_format=torch.channels_last))
+        return self.batch_losses(batch, collate_targets(targets, batch.pixels))
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """All that trains: normalisation layers apart, and the layers of a transformer."""

@@ -51,6 +51,12 @@ class Conv2d(nn.Conv2d):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training and isinstance(self.norm, FrozenBatchNorm2d):
+            # Folded into the convolution: its own output need not be kept for the backward pass.
+            scale, shift = self.norm.affine()
+            shift = shift if self.bias is None else shift + scale * self.bias
+            out = self._conv_forward(x, self.weight * scale.view(-1, 1, 1, 1), shift)
+            return out if self.activation is None else self.activation(out)
         return self.normalize(super().forward(x))
 
     def normalize(self, x: Tensor) -> Tensor:

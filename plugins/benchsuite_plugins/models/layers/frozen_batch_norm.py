@@ -38,6 +38,11 @@ class FrozenBatchNorm2d(nn.Module):
             x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
 
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """What a channel is multiplied by, and what is added then: (channels,) each."""
+        scale = self.weight * (self.running_var + self.eps).rsqrt()
+        return scale, self.bias - self.running_mean * scale
+
     def extra_repr(self) -> str:
         return f"{self.channels}, eps={self.eps}"
 
