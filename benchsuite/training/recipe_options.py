@@ -85,9 +85,10 @@ def _note(stated: TrainingOptions, options: TrainingOptions, overrides: Mapping[
     ]
     if not changes:
         return ""
+    rule = "linear rule; " if options.images_per_batch != stated.images_per_batch else ""
     return (
         f"{', '.join(causes)}: {', '.join(changes)} "
-        "(linear rule; training.auto_scale=false keeps the recipe's)"
+        f"({rule}training.auto_scale=false keeps the recipe's)"
     )
 
 

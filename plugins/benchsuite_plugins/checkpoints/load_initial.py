@@ -173,11 +173,11 @@ def _without(value: Tensor, axis: int | None) -> list[int]:
 
 
 def _modules(names: Sequence[str]) -> str:
-    """The modules that parameters belong to, the first few and how many there are."""
+    """The modules that parameters belong to; of many a few, and how many parameters there are."""
     modules = [*dict.fromkeys(name.rpartition(".")[0] or name for name in names)]
-    if len(modules) > SHOWN:
-        modules = one_a_module(modules)
-    return ", ".join(_some(modules)) + (f" ({len(names)} values)" if len(modules) > SHOWN else "")
+    if len(modules) <= SHOWN:
+        return ", ".join(modules)
+    return f"{', '.join(one_a_module(modules)[:SHOWN])}, ... ({len(names)} values)"
 
 
 def _some(names: Sequence[str]) -> list[str]:

@@ -87,6 +87,15 @@ def test_what_is_given_is_taken_as_it_is() -> None:
     )
 
 
+def test_a_shorter_training_is_told() -> None:
+    read = read_training(COCO_1X, {"iterations": 900}, "r")
+    assert read.options.optimizer.lr == 0.02
+    assert read.note == (
+        "900 iterations in place of 90000: steps [60000, 80000] -> [600, 800], "
+        "warmup_iters 1000 -> 90 (training.auto_scale=false keeps the recipe's)"
+    )
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
