@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
+from benchsuite_kernels.columns.match_groups import order_by_group
 from benchsuite_kernels.threads import evaluation_threads, set_evaluation_threads
 
 
@@ -54,3 +56,11 @@ def test_a_variable_that_is_no_number_is_an_error(
 def test_fewer_than_one_is_an_error() -> None:
     with pytest.raises(ValueError, match="0 is not a number of threads"):
         set_evaluation_threads(0)
+
+
+def test_more_threads_than_can_begin_in_time() -> None:
+    """Threads that begin after the work is done find nothing to do, and are not waited for."""
+    groups = np.random.default_rng(0).integers(0, 500, 100_000)
+    expected = np.argsort(groups, kind="stable")
+    for _ in range(20):
+        np.testing.assert_array_equal(order_by_group(groups, threads=64), expected)

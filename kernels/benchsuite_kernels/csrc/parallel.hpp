@@ -5,14 +5,46 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 namespace benchsuite {
+
+// Who takes part in a loop. On a busy machine a thread that was started may have to wait for a
+// processor longer than the whole loop takes: one that has not begun by the end is not waited for,
+// and does nothing when it does begin. So helpers hold nothing of the loop but this.
+class Crew {
+ public:
+  // Whether a helper may begin; if so, it calls `leave` when it is done.
+  bool join() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!closed_) ++at_work_;
+    return !closed_;
+  }
+
+  void leave() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (--at_work_ == 0) left_.notify_one();
+  }
+
+  // Lets nobody begin any more, and waits for those who have.
+  void close() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    closed_ = true;
+    left_.wait(lock, [this] { return at_work_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable left_;
+  int at_work_ = 0;
+  bool closed_ = false;
+};
 
 // Calls work(item, worker) for every item in [0, items), on up to `threads` workers numbered from
 // 0, and on fewer where a worker would get less than `grain` items, since starting one costs some
@@ -23,7 +55,7 @@ void for_each_item(int64_t items, int64_t grain, int threads, const Work& work) 
   std::atomic<int64_t> next{0};
   std::exception_ptr failure;
   std::mutex failing;
-  auto run = [&](int worker) {
+  const auto run = [&](int worker) {
     try {
       for (int64_t item; (item = next.fetch_add(1, std::memory_order_relaxed)) < items;)
         work(item, worker);
@@ -33,16 +65,24 @@ void for_each_item(int64_t items, int64_t grain, int threads, const Work& work) 
       if (!failure) failure = std::current_exception();
     }
   };
-  std::vector<std::thread> helpers;
   const int wanted = static_cast<int>(std::min<int64_t>(threads, items / grain));
-  helpers.reserve(wanted > 1 ? wanted - 1 : 0);
-  try {
-    for (int worker = 1; worker < wanted; ++worker) helpers.emplace_back(run, worker);
-  } catch (const std::system_error&) {
-    // The system gives no more threads: those there are do the work.
+  if (wanted <= 1) {
+    run(0);
+  } else {
+    const auto crew = std::make_shared<Crew>();
+    try {
+      for (int worker = 1; worker < wanted; ++worker)
+        std::thread([crew, worker, &run] {
+          if (!crew->join()) return;
+          run(worker);
+          crew->leave();
+        }).detach();
+    } catch (const std::system_error&) {
+      // The system gives no more threads: those there are do the work.
+    }
+    run(0);
+    crew->close();
   }
-  run(0);
-  for (auto& helper : helpers) helper.join();
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -121,6 +121,8 @@ class Side:
                 f"keypoints has {lengths[unlike[0]]} numbers, not {3 * count}"
                 f" (x, y and a third of {count} keypoints)",
             )
+        if there.all():
+            return np.ascontiguousarray(values.reshape(-1, 3 * count), np.float64)
         numbers = np.zeros((len(self), 3 * count))
         numbers[there] = values.reshape(-1, 3 * count)
         return numbers
