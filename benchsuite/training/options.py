@@ -232,7 +232,8 @@ class TrainingOptions:
         iterations: how many steps.
         images_per_batch: images a step, those of all processes and micro-batches together.
         init: the weights to start from: empty (random), a published URL (``detectron2://``,
-            ``catalog://``, ``https://``), a file, or a recipe's name (its published weights).
+            ``catalog://``, ``https://``), a file, a recipe's name (its published weights) or the
+            folder of a training. What of them fits is taken.
         accumulate: micro-batches that a process takes one after the other for one step.
         precision: of the forward pass; ``"fp16"`` scales the loss.
         augmentations: what is done to an image and its truth, in this order: a registered
