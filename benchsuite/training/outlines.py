@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Self
 
@@ -11,11 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 from benchsuite.targets import Polygons
 from benchsuite.training.polygon_clipping import clip_to_rectangle
-from benchsuite.training.sample_tensors import CUTTING, CanvasSize, Points, as_points
+from benchsuite.training.sample_tensors import CanvasSize, Points
 
 
 class Outlines(Points):
@@ -55,11 +53,9 @@ class Outlines(Points):
         points = np.concatenate([*pieces, np.empty((0, 2))])
         return cls(torch.from_numpy(points), lengths, counts, canvas_size=canvas_size)
 
-    @classmethod
-    def wrap(cls, tensor: Tensor, like: Any, **kwargs: Any) -> Outlines:
-        """Points of the same pieces and instances as ``like``'s, in the same order."""
-        canvas_size = kwargs.get("canvas_size", like.canvas_size)
-        return cls(tensor, like.lengths, like.counts, canvas_size=canvas_size)
+    def moved(self, points: Tensor, canvas_size: CanvasSize | None = None) -> Self:
+        size = canvas_size or self.canvas_size
+        return type(self)(points, self.lengths, self.counts, canvas_size=size)
 
     def polygons(self) -> list[Polygons]:
         """Each instance's polygons."""
@@ -88,7 +84,7 @@ class Outlines(Points):
             boxes[some, 2:] = np.maximum.reduceat(points, first)
         return boxes
 
-    def within_image(self) -> Outlines:
+    def within_image(self) -> Self:
         """The same without what lies outside the image."""
         points = self.as_subclass(Tensor).numpy()
         height, width = self.canvas_size
@@ -111,21 +107,9 @@ class Outlines(Points):
             parts[row] = len(found)
         owners = np.repeat(np.arange(len(self.counts)), self.counts)
         counts = np.bincount(owners, weights=parts, minlength=len(self.counts)).astype(np.int64)
-        return Outlines(
+        return type(self)(
             torch.from_numpy(np.concatenate([*pieces, np.empty((0, 2))])),
             np.array([len(piece) for piece in pieces], np.int64),
             counts,
             canvas_size=self.canvas_size,
         )
-
-
-def _move(
-    functional: Callable[..., Any], outlines: Outlines, /, *args: Any, **kwargs: Any
-) -> Outlines:
-    moved = functional(as_points(outlines), *args, **kwargs)
-    points = moved.as_subclass(Tensor)
-    return Outlines.wrap(points, outlines, canvas_size=moved.canvas_size).within_image()
-
-
-for _functional in CUTTING:
-    F.register_kernel(_functional, Outlines)(partial(_move, _functional))

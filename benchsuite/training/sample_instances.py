@@ -40,10 +40,11 @@ def of_instances(sample: Sample, kept: NDArray[np.bool_]) -> Sample:
         if isinstance(value, Outlines):
             chosen[key] = value.of_instances(kept)
         elif isinstance(value, Keypoints):
-            points = value.as_subclass(Tensor)[rows]
-            chosen[key] = Keypoints.wrap(points, value, visibility=value.visibility[rows])
-        elif isinstance(value, tv_tensors.TVTensor):
-            chosen[key] = tv_tensors.wrap(value.as_subclass(Tensor)[rows], like=value)
+            chosen[key] = value.with_visibility(_plain(value)[rows], value.visibility[rows])
+        elif isinstance(value, tv_tensors.BoundingBoxes):
+            chosen[key] = Boxes(_plain(value)[rows], canvas_size=value.canvas_size)
+        elif isinstance(value, tv_tensors.Mask):
+            chosen[key] = tv_tensors.Mask(_plain(value)[rows])
         elif value is not None:
             chosen[key] = value[rows]
     return chosen
@@ -90,8 +91,8 @@ def joined_instances(samples: Sequence[Sample]) -> Sample:
     first = some[0]
     height, width = first["boxes"].canvas_size
     joined: Sample = {
-        "boxes": tv_tensors.wrap(
-            torch.cat([_plain(each["boxes"]) for each in some]), like=first["boxes"]
+        "boxes": Boxes(
+            torch.cat([_plain(each["boxes"]) for each in some]), canvas_size=(height, width)
         ),
         "labels": torch.cat([each["labels"] for each in some]),
     }
@@ -104,10 +105,9 @@ def joined_instances(samples: Sequence[Sample]) -> Sample:
     if any("bitmaps" in each for each in some):
         joined["bitmaps"] = tv_tensors.Mask(torch.cat([_bitmaps(each) for each in some]))
     if "keypoints" in first:
-        joined["keypoints"] = Keypoints.wrap(
+        joined["keypoints"] = first["keypoints"].with_visibility(
             torch.cat([_plain(each["keypoints"]) for each in some]),
-            first["keypoints"],
-            visibility=torch.cat([each["keypoints"].visibility for each in some]),
+            torch.cat([each["keypoints"].visibility for each in some]),
         )
     return joined
 

@@ -1,10 +1,10 @@
 """Boxes, points and maps as torchvision's transforms see them.
 
-Each class is one of ``torchvision.tv_tensors`` and has kernels of its own where torchvision's have
-another convention, or round more. Coordinates are continuous: the image covers [0, W] x [0, H], a
-pixel's centre lies at +0.5, and a mirrored point goes from x to W - x (torchvision's own key points
-are indices of pixels, which go to W - 1 - x). They are kept in float64 and rounded once, at the
-end.
+Each class is one of ``torchvision.tv_tensors``, with kernels of its own for the functionals of
+``torchvision.transforms.v2``. They call torchvision's where those do the same. Coordinates are
+continuous: the image covers [0, W] x [0, H], a pixel's centre lies at +0.5, and a mirrored point
+goes from x to W - x (torchvision's own key points are indices of pixels, which go to W - 1 - x).
+They are kept in float64 and rounded once, at the end.
 """
 
 from __future__ import annotations
@@ -21,18 +21,6 @@ from torchvision.transforms.v2 import functional as F
 CanvasSize = tuple[int, int]
 """Height and width of the image."""
 
-CUTTING: tuple[Callable[..., Any], ...] = (
-    F.crop,
-    F.center_crop,
-    F.resized_crop,
-    F.rotate,
-    F.affine,
-    F.perspective,
-    F.elastic,
-)
-"""What may move parts of an image out of it. They are gone from then on, even where a later
-transform makes the image larger again."""
-
 
 class Boxes(tv_tensors.BoundingBoxes):  # type: ignore[misc]
     """Boxes of N instances, one a row: (N, 4) float64, xyxy."""
@@ -41,6 +29,11 @@ class Boxes(tv_tensors.BoundingBoxes):  # type: ignore[misc]
         data = torch.as_tensor(boxes, dtype=torch.float64).reshape(-1, 4)
         made = super().__new__(cls, data, format="XYXY", canvas_size=canvas_size)
         return cast(Self, made)
+
+    @classmethod
+    def wrap(cls, tensor: Tensor, like: tv_tensors.TVTensor, **kwargs: Any) -> Boxes:
+        """What ``tv_tensors.wrap`` makes of a tensor."""
+        return cls(tensor, canvas_size=kwargs.get("canvas_size", like.canvas_size))
 
 
 class SemanticMap(tv_tensors.Mask):  # type: ignore[misc]
@@ -55,7 +48,25 @@ class Points(tv_tensors.KeyPoints):  # type: ignore[misc]
 
     def __new__(cls, points: Any, *, canvas_size: CanvasSize) -> Self:
         data = torch.as_tensor(points, dtype=torch.float64)
-        return cast(Self, cls._wrap(data, canvas_size=canvas_size))
+        return cast(Self, super().__new__(cls, data, canvas_size=canvas_size))
+
+    def moved(self, points: Tensor, canvas_size: CanvasSize | None = None) -> Self:
+        """The same points elsewhere; ``canvas_size`` where that has changed."""
+        return type(self)(points, canvas_size=canvas_size or self.canvas_size)
+
+    def mirrored(self, points: Tensor) -> Self:
+        """The same points in a mirrored image, where they lie at ``points``."""
+        return self.moved(points)
+
+    def within_image(self) -> Self:
+        """The same points without what has left the image, as far as they can be without it."""
+        return self
+
+    @classmethod
+    def wrap(cls, tensor: Tensor, like: tv_tensors.TVTensor, **kwargs: Any) -> Points:
+        """What ``tv_tensors.wrap`` makes of a tensor."""
+        assert isinstance(like, Points)
+        return like.moved(tensor, kwargs.get("canvas_size"))
 
     @classmethod
     def _wrap_output(
@@ -63,9 +74,7 @@ class Points(tv_tensors.KeyPoints):  # type: ignore[misc]
     ) -> Any:
         """The result of ``clone``, ``to`` and ``detach``, which stays what it was."""
         like = next(each for each in (*args, *(kwargs or {}).values()) if isinstance(each, cls))
-        if isinstance(output, Tensor) and not isinstance(output, cls):
-            return cls.wrap(output, like)
-        return output
+        return cls.wrap(output, like) if isinstance(output, Tensor) else output
 
 
 class Keypoints(Points):
@@ -92,31 +101,28 @@ class Keypoints(Points):
         made.flip_pairs = flip_pairs
         return made
 
-    @classmethod
-    def wrap(cls, tensor: Tensor, like: tv_tensors.KeyPoints, **kwargs: Any) -> Keypoints:
-        """A tensor with what ``like`` says beside its coordinates; ``kwargs`` go before it."""
-        assert isinstance(like, Keypoints)
-        return cls(
-            tensor,
-            kwargs.get("visibility", like.visibility),
-            canvas_size=kwargs.get("canvas_size") or like.canvas_size,
-            flip_pairs=like.flip_pairs,
+    def with_visibility(self, points: Tensor, visibility: Tensor) -> Self:
+        """Other keypoints of the same layout and image."""
+        return type(self)(
+            points, visibility, canvas_size=self.canvas_size, flip_pairs=self.flip_pairs
         )
 
-    def mirrored(self, moved: Points) -> Keypoints:
-        """These keypoints where ``moved`` has them, left and right exchanged."""
+    def moved(self, points: Tensor, canvas_size: CanvasSize | None = None) -> Self:
+        size = canvas_size or self.canvas_size
+        return type(self)(points, self.visibility, canvas_size=size, flip_pairs=self.flip_pairs)
+
+    def mirrored(self, points: Tensor) -> Self:
         order = list(range(self.shape[1]))
         for a, b in self.flip_pairs:
             order[a], order[b] = b, a
-        points = moved.as_subclass(Tensor)[:, order]
-        return Keypoints.wrap(points, self, visibility=self.visibility[:, order])
+        return self.with_visibility(points[:, order], self.visibility[:, order])
 
-    def without_those_outside(self) -> Keypoints:
+    def within_image(self) -> Self:
         """The same; those that do not lie in the image are not labelled."""
         points = self.as_subclass(Tensor)
-        limits = torch.tensor([self.canvas_size[1], self.canvas_size[0]], dtype=points.dtype)
-        inside = ((points >= 0) & (points <= limits)).all(dim=-1)
-        return Keypoints.wrap(points, self, visibility=self.visibility * inside)
+        height, width = self.canvas_size
+        inside = ((points >= 0) & (points <= torch.tensor([width, height]))).all(dim=-1)
+        return self.with_visibility(points, self.visibility * inside)
 
 
 class Regions(Points):
@@ -134,9 +140,28 @@ class Regions(Points):
         return torch.cat([corners.amin(dim=1), corners.amax(dim=1)], dim=1)
 
 
-def as_points(points: Points) -> Points:
-    """The coordinates alone, to be handed to torchvision's functionals."""
-    return Points(points.as_subclass(Tensor), canvas_size=points.canvas_size)
+# --- kernels ------------------------------------------------------------------------------------
+
+
+def _move_boxes(functional: Callable[..., Any], boxes: Boxes, *args: Any, **kwargs: Any) -> Boxes:
+    data = boxes.as_subclass(Tensor)
+    plain = tv_tensors.BoundingBoxes(data, format="XYXY", canvas_size=boxes.canvas_size)
+    moved = functional(plain, *args, **kwargs)
+    return Boxes(moved.as_subclass(Tensor), canvas_size=moved.canvas_size)
+
+
+def _move_points(
+    functional: Callable[..., Any], points: Points, *args: Any, **kwargs: Any
+) -> Points:
+    plain = tv_tensors.KeyPoints(points.as_subclass(Tensor), canvas_size=points.canvas_size)
+    moved = functional(plain, *args, **kwargs)
+    return points.moved(moved.as_subclass(Tensor), moved.canvas_size)
+
+
+def _cut_points(
+    functional: Callable[..., Any], points: Points, *args: Any, **kwargs: Any
+) -> Points:
+    return _move_points(functional, points, *args, **kwargs).within_image()
 
 
 def _resized(canvas: CanvasSize, size: Any, max_size: int | None) -> tuple[CanvasSize, Tensor]:
@@ -147,88 +172,56 @@ def _resized(canvas: CanvasSize, size: Any, max_size: int | None) -> tuple[Canva
     return resized, torch.tensor(factors, dtype=torch.float64)
 
 
-def _resize_boxes(boxes: Boxes, size: Any, max_size: int | None = None, **_: Any) -> Any:
+def _resize_boxes(boxes: Boxes, size: Any, max_size: int | None = None, **_: Any) -> Boxes:
     canvas, factors = _resized(boxes.canvas_size, size, max_size)
-    scaled = boxes.as_subclass(Tensor) * factors.repeat(2)
-    return tv_tensors.wrap(scaled, like=boxes, canvas_size=canvas)
+    return Boxes(boxes.as_subclass(Tensor) * factors.repeat(2), canvas_size=canvas)
 
 
-def _resize_points(points: Points, size: Any, max_size: int | None = None, **_: Any) -> Any:
+def _resize_points(points: Points, size: Any, max_size: int | None = None, **_: Any) -> Points:
     canvas, factors = _resized(points.canvas_size, size, max_size)
-    scaled = points.as_subclass(Tensor) * factors
-    return tv_tensors.wrap(scaled, like=points, canvas_size=canvas)
+    return points.moved(points.as_subclass(Tensor) * factors, canvas)
 
 
-def _flip_points_horizontally(points: Points) -> Any:
+def _flip_points(axis: int, points: Points) -> Points:
     flipped = points.as_subclass(Tensor).clone()
-    flipped[..., 0] = points.canvas_size[1] - flipped[..., 0]
-    return tv_tensors.wrap(flipped, like=points)
-
-
-def _flip_points_vertically(points: Points) -> Any:
-    flipped = points.as_subclass(Tensor).clone()
-    flipped[..., 1] = points.canvas_size[0] - flipped[..., 1]
-    return tv_tensors.wrap(flipped, like=points)
-
-
-def _rotated(
-    points: Tensor, canvas: CanvasSize, angle: float, expand: bool, center: list[float] | None
-) -> tuple[Tensor, CanvasSize]:
-    """Points rotated with their image.
-
-    torchvision's kernels for boxes and points expand the canvas to another size than its kernel for
-    images does, so that one is asked, and its centre goes to the new centre.
-    """
-    rotated, _ = F.rotate_keypoints(points, canvas, angle, center=None if expand else center)
-    if not expand:
-        return rotated, canvas
-    shape = F.rotate_image(torch.empty((1, *canvas), device="meta"), angle, expand=True).shape
-    height, width = int(shape[-2]), int(shape[-1])
-    moved = torch.tensor([width - canvas[1], height - canvas[0]], dtype=points.dtype) / 2
-    return rotated + moved, (height, width)
+    flipped[..., axis] = points.canvas_size[1 - axis] - flipped[..., axis]
+    return points.mirrored(flipped)
 
 
 def _rotate_points(
     points: Points, angle: float, expand: bool = False, center: list[float] | None = None, **_: Any
-) -> Any:
-    data = points.as_subclass(Tensor)
-    rotated, canvas = _rotated(data, points.canvas_size, angle, expand, center)
-    return tv_tensors.wrap(rotated, like=points, canvas_size=canvas)
+) -> Points:
+    canvas = points.canvas_size
+    # An expanded image is always turned about its centre.
+    about = None if expand else center
+    rotated, _ = F.rotate_keypoints(points.as_subclass(Tensor), canvas, angle, center=about)
+    if not expand:
+        return points.moved(rotated).within_image()
+    # torchvision expands images to another size than their boxes and points: the image's is asked.
+    shape = F.rotate_image(torch.empty((1, *canvas), device="meta"), angle, expand=True).shape
+    height, width = int(shape[-2]), int(shape[-1])
+    shift = torch.tensor([width - canvas[1], height - canvas[0]], dtype=torch.float64) / 2
+    return points.moved(rotated + shift, (height, width))
 
 
-def _rotate_boxes(
-    boxes: Boxes, angle: float, expand: bool = False, center: list[float] | None = None, **_: Any
-) -> Any:
+def _rotate_boxes(boxes: Boxes, *args: Any, **kwargs: Any) -> Boxes:
     corners = Regions.of_boxes(boxes.as_subclass(Tensor), boxes.canvas_size)
-    rotated = _rotate_points(corners, angle, expand, center)
-    whole = tv_tensors.wrap(rotated.boxes(), like=boxes, canvas_size=rotated.canvas_size)
-    return F.clamp_bounding_boxes(whole)
-
-
-def _flip_keypoints_horizontally(keypoints: Keypoints) -> Keypoints:
-    return keypoints.mirrored(F.horizontal_flip(as_points(keypoints)))
-
-
-def _flip_keypoints_vertically(keypoints: Keypoints) -> Keypoints:
-    return keypoints.mirrored(F.vertical_flip(as_points(keypoints)))
-
-
-def _move_keypoints(
-    functional: Callable[..., Any], keypoints: Keypoints, /, *args: Any, **kwargs: Any
-) -> Keypoints:
-    moved = functional(as_points(keypoints), *args, **kwargs)
-    points = moved.as_subclass(Tensor)
-    wrapped = Keypoints.wrap(points, keypoints, canvas_size=moved.canvas_size)
-    return wrapped.without_those_outside()
+    rotated = _rotate_points(corners, *args, **kwargs)
+    assert isinstance(rotated, Regions)
+    whole = Boxes(rotated.boxes(), canvas_size=rotated.canvas_size)
+    return Boxes(F.clamp_bounding_boxes(whole).as_subclass(Tensor), canvas_size=whole.canvas_size)
 
 
 F.register_kernel(F.resize, Boxes)(_resize_boxes)
 F.register_kernel(F.resize, Points)(_resize_points)
-F.register_kernel(F.horizontal_flip, Points)(_flip_points_horizontally)
-F.register_kernel(F.vertical_flip, Points)(_flip_points_vertically)
 F.register_kernel(F.rotate, Boxes)(_rotate_boxes)
 F.register_kernel(F.rotate, Points)(_rotate_points)
-F.register_kernel(F.horizontal_flip, Keypoints)(_flip_keypoints_horizontally)
-F.register_kernel(F.vertical_flip, Keypoints)(_flip_keypoints_vertically)
-for _functional in CUTTING:
-    F.register_kernel(_functional, Keypoints)(partial(_move_keypoints, _functional))
+F.register_kernel(F.pad, Boxes)(partial(_move_boxes, F.pad))
+F.register_kernel(F.pad, Points)(partial(_move_points, F.pad))
+for _axis, _flip in enumerate((F.horizontal_flip, F.vertical_flip)):
+    F.register_kernel(_flip, Boxes)(partial(_move_boxes, _flip))
+    F.register_kernel(_flip, Points)(partial(_flip_points, _axis))
+for _cut in (F.crop, F.center_crop, F.resized_crop, F.affine, F.perspective, F.elastic):
+    # What leaves the image is gone, even where a later transform makes it larger again.
+    F.register_kernel(_cut, Boxes)(partial(_move_boxes, _cut))
+    F.register_kernel(_cut, Points)(partial(_cut_points, _cut))

@@ -185,7 +185,7 @@ def _target_masks(sample: Sample) -> list[TargetMask] | None:
 def _target_keypoints(sample: Sample) -> NDArray[np.float64] | None:
     if "keypoints" not in sample:
         return None
-    keypoints = sample["keypoints"].without_those_outside()
+    keypoints = sample["keypoints"].within_image()
     visibility = array_of(keypoints.visibility)[..., None]
     return np.concatenate([array_of(keypoints) * (visibility > 0), visibility], axis=-1)
 

@@ -52,7 +52,7 @@ class RandomBlend(v2.Transform):
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         image = inpt.as_subclass(Tensor).float()
         blended = (1 - params["weight"]) * self.other(image) + params["weight"] * image
-        return tv_tensors.wrap(_bytes(blended), like=inpt)
+        return tv_tensors.Image(_bytes(blended))
 
 
 class RandomBrightness(RandomBlend):
@@ -96,7 +96,7 @@ class RandomLighting(v2.Transform):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         lit = inpt.as_subclass(Tensor).float() + params["added"].view(3, 1, 1)
-        return tv_tensors.wrap(_bytes(lit), like=inpt)
+        return tv_tensors.Image(_bytes(lit))
 
 
 def _bytes(image: Tensor) -> Tensor:

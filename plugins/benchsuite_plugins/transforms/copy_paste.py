@@ -111,11 +111,11 @@ def _hidden(keypoints: Keypoints, cover: Mask) -> Keypoints:
     visibility = torch.where(
         torch.from_numpy(beneath), keypoints.visibility.clamp(max=1), keypoints.visibility
     )
-    return Keypoints.wrap(keypoints.as_subclass(Tensor), keypoints, visibility=visibility)
+    return keypoints.with_visibility(keypoints.as_subclass(Tensor), visibility)
 
 
 def _pasted(below: Any, above: Any, cover: Mask) -> Any:
     chosen = torch.where(
         torch.from_numpy(cover), above.as_subclass(Tensor), below.as_subclass(Tensor)
     )
-    return tv_tensors.wrap(chosen, like=below)
+    return chosen.as_subclass(type(below))

@@ -120,7 +120,7 @@ class FixedSizeCrop(v2.Transform):
         if not self.pad or below == beside == 0:
             return cropped
         if isinstance(cropped, tv_tensors.Image):
-            return tv_tensors.wrap(_padded(cropped, below, beside, self.pad_value), like=cropped)
+            return tv_tensors.Image(_padded(cropped, below, beside, self.pad_value))
         # Labels of a semantic map are raised by one.
         fill = self.seg_pad_value + 1 if isinstance(cropped, SemanticMap) else 0
         return self._call_kernel(F.pad, cropped, [0, 0, beside, below], fill=fill)

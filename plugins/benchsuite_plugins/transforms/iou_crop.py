@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torchvision import tv_tensors
 from torchvision.transforms import v2
-from torchvision.transforms.v2._utils import get_bounding_boxes
 
 from benchsuite_plugins.transforms.resizing import image_size
 
@@ -18,6 +18,7 @@ class RandomIoUCrop(v2.RandomIoUCrop):
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         height, width = image_size(flat_inputs)
-        if not len(get_bounding_boxes(flat_inputs)) or self.min_scale * min(height, width) < 1:
+        boxes = [each for each in flat_inputs if isinstance(each, tv_tensors.BoundingBoxes)]
+        if not any(map(len, boxes)) or self.min_scale * min(height, width) < 1:
             return {}
         return super().make_params(flat_inputs)

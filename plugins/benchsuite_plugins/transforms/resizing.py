@@ -146,7 +146,7 @@ def resize(inpt: Any, size: tuple[int, int], interpolation: str) -> Any:
             for lengths in ((height, size[0]), (width, size[1]))
         )
         nearest = inpt.as_subclass(Tensor).index_select(-2, rows).index_select(-1, columns)
-        return tv_tensors.wrap(nearest, like=inpt)
+        return nearest.as_subclass(type(inpt))
     return F.resize(inpt, list(size))
 
 
