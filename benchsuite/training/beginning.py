@@ -53,8 +53,13 @@ class Begun:
     state: TrainingState
     validator: Validator | None
 
-    def open_loader(self) -> Loader:
-        """What brings this process's micro-batches, from the next step on."""
+    def open_loader(self, steps: int | None = None) -> Loader:
+        """What brings this process's micro-batches, from the next step on.
+
+        Args:
+            steps: of so many steps, whether they belong to the training or would come after it;
+                ``None``: of those that are left.
+        """
         plan, options, processes = self.plan, self.plan.options, self.plan.processes
         size = plan.images_per_micro_batch
         stream = build_stream(
@@ -70,7 +75,7 @@ class Begun:
             seed=options.seed,
             share=Share(size, options.accumulate, processes.rank, processes.world_size),
             start_step=self.state.step,
-            stop_step=options.iterations,
+            stop_step=options.iterations if steps is None else self.state.step + steps,
             augmentation=plan.augmentation,
             workers=options.workers,
         )

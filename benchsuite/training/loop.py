@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,15 @@ from benchsuite.training.nonfinite import (
 )
 from benchsuite.training.out_of_memory import memory_explained
 from benchsuite.training.outcome import TrainingOutcome
+from benchsuite.training.precise_batch_norm import BATCHES, measure_statistics
 from benchsuite.training.ranks import broadcast_json, gather_bytes
-from benchsuite.training.step import BatchLosses, accumulate_gradients, scales_losses, step_of
+from benchsuite.training.step import (
+    BatchLosses,
+    Unopened,
+    accumulate_gradients,
+    scales_losses,
+    step_of,
+)
 
 if TYPE_CHECKING:
     from benchsuite.training.loader import MicroBatch
@@ -56,7 +64,7 @@ class _Loop:
     """What is open while a training goes on."""
 
     def __init__(self, begun: Begun, stack: ExitStack) -> None:
-        self.plan, self.fabric = begun.plan, begun.fabric
+        self.begun, self.plan, self.fabric = begun, begun.plan, begun.fabric
         self.trainee, self.state, self.validator = begun.trainee, begun.state, begun.validator
         self.first = self.plan.processes.is_first
         options, done = self.plan.options, self.state.step
@@ -77,6 +85,8 @@ class _Loop:
         while True:
             if self.validation_is_due():
                 self.validate()
+            elif self.has_ended and self.checkpoint_is_due():
+                self.make_precise()
             if self.checkpoint_is_due():
                 self.keep()
             if self.has_ended:
@@ -184,8 +194,10 @@ class _Loop:
         assert self.validator is not None
         self.display.pause()
         try:
-            with self.notice.at_once(), self.trainee.as_validated() as model:
-                found = self.validator(model)
+            with self.notice.at_once():
+                self.make_precise()
+                with self.trainee.as_validated() as model:
+                    found = self.validator(model)
         except KeyboardInterrupt:
             self.keep()
             raise self.interrupted() from None
@@ -195,6 +207,19 @@ class _Loop:
             weights = self.trainee.weights()
             if self.first:
                 write_checkpoint(self.plan.out / BEST, weights, None, self.state.step)
+
+    def make_precise(self) -> None:
+        """Measure batch normalisation's statistics anew, where the recipe wants that, over the
+        batches that come next. Training itself uses none of them."""
+        if not self.options.precise_bn:
+            return
+        steps = math.ceil(BATCHES / self.options.accumulate)
+        with self.begun.open_loader(steps) as batches:
+            measure_statistics(
+                self.trainee.model,
+                lambda batch: self.trainee.learner(Unopened(batch.images, batch.targets)),
+                islice(batches, BATCHES),
+            )
 
     def keep(self) -> None:
         """Write ``last``; what the log says up to here is on the disk before."""

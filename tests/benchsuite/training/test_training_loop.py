@@ -273,6 +273,35 @@ def test_a_resumed_training_ends_with_the_same_weights(request_, tmp_path, optim
         assert logs[0][column].to_pylist() == logs[1][column].to_pylist()
 
 
+@pytest.mark.parametrize("validate_on", [None, "none"])
+def test_statistics_of_batch_norm_are_those_of_the_last_weights(
+    request_, tmp_path, monkeypatch, validate_on
+):
+    class Normalised(Measurer):
+        """The same with a batch norm beside it."""
+
+        def __init__(self, request):
+            super().__init__(request)
+            self.norm = nn.BatchNorm1d(2)
+
+        def losses(self, images, targets):
+            shares = [float((each.pixels[..., 0] > 0).mean()) for each in images]
+            self.norm(torch.tensor(shares)[:, None].expand(-1, 2).contiguous())
+            return super().losses(images, targets)
+
+    monkeypatch.setattr(sys.modules["training_fixture"], "Measurer", Normalised)
+    request = replace(request_, validate_on=validate_on)
+    outcome = run(request, precise_bn=True)
+    shares = torch.tensor([side(i) ** 2 / (24 * 20) for i in range(COUNT)])
+    last = weights(outcome)
+    # 200 micro-batches of two are all images equally often, but for the last epoch.
+    assert last["norm.running_mean"].tolist() == pytest.approx([float(shares.mean())] * 2, rel=0.01)
+    moving = weights(run(replace(request, out=tmp_path / "moving")))
+    assert moving["norm.running_mean"].tolist() != last["norm.running_mean"].tolist()
+    for name in ("hidden.weight", "out.weight", "norm.num_batches_tracked"):
+        assert torch.equal(last[name], moving[name])
+
+
 def test_an_interrupt_finishes_the_step_and_keeps_it(request_, tmp_path):
     whole = run(replace(request_, out=tmp_path / "whole"))
 
