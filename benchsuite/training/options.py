@@ -281,6 +281,11 @@ class TrainingOptions:
         for name in ("validate_every", "checkpoint_every", "workers"):
             if getattr(self, name) < 0:
                 raise UsageError(f"training.{name} must not be below 0")
+        if self.precise_bn and self.ema is not None:
+            raise UsageError(
+                "training.precise_bn measures for the weights of the last step, and with "
+                "training.ema others are kept: choose one"
+            )
         for index, augmentation in enumerate(self.augmentations):
             if not isinstance(augmentation.get("type"), str):
                 raise UsageError(f"training.augmentations[{index}] does not say its type")

@@ -71,6 +71,7 @@ def test_tables_in_tables() -> None:
         ({"schedule": {"warmup_iters": -1}}, "warmup_iters must not be below 0"),
         ({"clip_gradients": {"value": 0}}, "clip_gradients.value must be above 0"),
         ({"ema": {"decay": 1.0}}, "ema.decay must be from 0 to below 1"),
+        ({"precise_bn": True, "ema": {}}, "choose one"),
         ({"augmentations": [{"prob": 1}]}, r"augmentations\[0\] does not say its type"),
     ],
 )
