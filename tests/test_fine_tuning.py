@@ -14,10 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from benchsuite.errors import DataMissingError
 from benchsuite.plugins import registry
 from benchsuite.protocols import ModelRequest
 from benchsuite.specs import Category, RecipeSpec
 from benchsuite.training.beginning import begin
+from benchsuite.training.dry_run import explain
 from benchsuite.training.loop import train
 from benchsuite.training.plan import TrainingRequest, plan_training
 from benchsuite_plugins.models.mask_rcnn import MaskRCNNOptions, create
@@ -156,9 +158,15 @@ def test_one_command(weights: dict[str, Tensor], own_data: Path, tmp_path: Path)
 
 
 def test_what_it_starts_from(weights: dict[str, Tensor], own_data: Path, tmp_path: Path) -> None:
-    assert plan_training(request(own_data, tmp_path)).options.init == "insects"
+    plan = plan_training(request(own_data, tmp_path))
+    assert plan.options.init == "insects"
+    located = explain(plan)["init"]
+    assert (located["name"], located["present"]) == ("insects", True)
     given = request(own_data, tmp_path, init="random")
-    assert plan_training(given).options.init == "random"
+    assert explain(plan_training(given))["init"] == "random"
+    given = request(own_data, tmp_path, init=str(tmp_path / "none.pth"))
+    with pytest.raises(DataMissingError, match="there is no weights file"):
+        explain(plan_training(given))
 
 
 def test_a_training_for_many_images_is_long_for_a_few(

@@ -9,6 +9,7 @@ from benchsuite.inference import build_model
 from benchsuite.options import options_to_json
 from benchsuite.protocols import TrainableModel
 from benchsuite.resolve import keypoint_layout
+from benchsuite.training.initial_weights import locate_initial_weights
 from benchsuite.training.schedule import learning_rate_factor
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def explain(plan: TrainingPlan) -> dict[str, Any]:
-    """A flat, JSON-able account of a plan. The model is built, its weights are not fetched."""
+    """A flat, JSON-able account of a plan. The model is built, its weights are not fetched.
+
+    Raises:
+        UsageError: what it is to start from cannot be understood.
+        DataMissingError: that is a file which is not there.
+    """
     options = plan.options
     lr = options.optimizer.lr
     factors = [
@@ -30,7 +36,7 @@ def explain(plan: TrainingPlan) -> dict[str, Any]:
         "model": plan.model.spec.name,
         "model_options": options_to_json(plan.model.options),
         "categories": [category.name for category in plan.categories],
-        "init": options.init or "random",
+        "init": locate_initial_weights(options.init),
         **_parameters(plan),
         "dataset": plan.title,
         "dataset_images": sum(len(opened.dataset.images()) for opened in plan.datasets),
