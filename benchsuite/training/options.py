@@ -119,6 +119,8 @@ class DataOptions:
     Attributes:
         datasets: what ``--dataset`` takes, each with its split (``"coco/train2017"``); where a
             dataset is named on the command line, that one in place of all.
+        dataset_options: options of ``datasets``, as ``dataset.key=value`` gives them on the command
+            line; they do not hold for what is validated on.
         filter_empty: whether images without an object (crowds do not count) are left out.
         min_keypoints_per_image: images with fewer visible keypoints are left out.
         recompute_boxes: whether boxes are made of the masks once both are transformed.
@@ -128,6 +130,7 @@ class DataOptions:
     """
 
     datasets: tuple[str, ...] = ()
+    dataset_options: Mapping[str, Any] = field(default_factory=dict)
     filter_empty: bool = True
     min_keypoints_per_image: int = 0
     recompute_boxes: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchsuite.categories import scored_categories
 from benchsuite.errors import UsageError, unknown_name
+from benchsuite.options import merge
 from benchsuite.plugins import registry
 from benchsuite.resolve import (
     OpenedDataset,
@@ -133,9 +134,11 @@ def plan_training(request: TrainingRequest) -> TrainingPlan:
     options, note = _read_training(request, model, processes)
     if not _init_is_given(request):
         options = replace(options, init=starting_point(options.init, recipe, spec.name))
-    if request.dataset is None:
-        stated = options.data.datasets or stated
-    datasets = tuple(_open(each, request, model) for each in stated)
+    dataset_options = request.overrides.get("dataset", {})
+    if request.dataset is None and options.data.datasets:
+        stated = options.data.datasets
+        dataset_options = merge(options.data.dataset_options, dataset_options)
+    datasets = tuple(_open(each, request, model, dataset_options) for each in stated)
     for opened in datasets:
         _check_tasks(model, opened)
     categories = _categories(model, datasets[0], recipe)
@@ -203,7 +206,9 @@ def _init_is_given(request: TrainingRequest) -> bool:
     return request.init is not None or "init" in request.overrides.get("training", {})
 
 
-def _open(dataset: str, request: TrainingRequest, model: ResolvedModel) -> OpenedDataset:
+def _open(
+    dataset: str, request: TrainingRequest, model: ResolvedModel, options: Mapping[str, Any]
+) -> OpenedDataset:
     """The dataset; where nobody names a split, the one that is called after training."""
     spec, _, file = find_dataset(dataset)
     split = request.split
@@ -214,7 +219,7 @@ def _open(dataset: str, request: TrainingRequest, model: ResolvedModel) -> Opene
         split=split,
         images=request.images,
         tasks=model.spec.tasks,
-        overrides=request.overrides.get("dataset"),
+        overrides=options,
     )
     if opened.given_as_file and request.images is None:
         raise UsageError(f"--dataset {dataset} is a file: say where its images lie (--images)")
