@@ -15,12 +15,14 @@ from benchsuite.cli.main import main
 from benchsuite.training.log import read_log
 
 ARGS = [
-    "train", "mask_rcnn_R_50_FPN_shapes", "--validate-on", "none", "--threads", "1", "--json",
+    "train", "mask_rcnn_R_18_FPN_shapes", "--validate-on", "none", "--threads", "1", "--json",
     "--device", "cpu", "--workers", "0", "dataset.count=8", "dataset.size=64",
     "model.resnet.depth=18", "model.resnet.norm=BN", "model.resnet.freeze_at=0",
     "model.resnet.res2_out_channels=16", "model.rpn.training.post_nms_topk=50",
     "training.iterations=9", "training.images_per_batch=2", "training.checkpoint_every=4",
-    "training.schedule.warmup_iters=2", "training.schedule.steps=[6]", "training.init=",
+    "training.schedule.type=step", "training.schedule.warmup_iters=2",
+    "training.schedule.steps=[6]", "training.init=", "training.precision=fp32",
+    "training.augmentations=[]", "training.auto_scale=false",
 ]  # fmt: skip
 
 KILLED_AT_STEP_7 = """

@@ -28,7 +28,7 @@ Examples:
   benchsuite run --model mask_rcnn --dataset shapes
   benchsuite run --model mask_rcnn --dataset coco/val2017 --device cuda
   benchsuite run --model mask_rcnn --dataset my.json --images photos --weights model_final.pkl
-  benchsuite run --model training/mask_rcnn_R_50_FPN_shapes --dataset shapes
+  benchsuite run --model training/mask_rcnn_R_18_FPN_shapes --dataset shapes
   benchsuite run --model mask_rcnn --dataset shapes --limit 20 dataset.seed=7
 
 Options of model and dataset are given as dotted overrides: model.input.min_size_test=640.

@@ -19,7 +19,7 @@ from benchsuite.cli.shared_options import (
 
 EPILOG = """\b
 Examples:
-  benchsuite train mask_rcnn_R_50_FPN_shapes
+  benchsuite train mask_rcnn_R_18_FPN_shapes
   benchsuite train mask_rcnn_R_50_FPN_1x --device cuda
   benchsuite train mask_rcnn_R_50_FPN_3x --dataset my.json --images photos \\
     --init mask_rcnn_R_50_FPN_3x training.iterations=2000 training.images_per_batch=4

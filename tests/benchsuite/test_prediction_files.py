@@ -12,7 +12,7 @@ from benchsuite.cli.main import main
 from benchsuite.errors import InputError, UsageError
 from benchsuite.prediction_files import PredictRequest, predict_files, read_image
 
-MODEL = "mask_rcnn_R_50_FPN_shapes"
+MODEL = "mask_rcnn_R_18_FPN_shapes"
 
 
 @pytest.fixture

@@ -19,13 +19,15 @@ from benchsuite.training.processes import Processes, find_processes
 
 STEPS = 20
 ARGS = [
-    "train", "mask_rcnn_R_50_FPN_shapes", "--threads", "1", "--device", "cpu", "--workers", "0",
+    "train", "mask_rcnn_R_18_FPN_shapes", "--threads", "1", "--device", "cpu", "--workers", "0",
     "dataset.count=6", "dataset.size=64", "model.resnet.depth=18", "model.resnet.norm=BN",
     "model.resnet.freeze_at=0", "model.resnet.res2_out_channels=16",
     "model.rpn.training.post_nms_topk=50", "model.roi_heads.training.batch_size_per_image=64",
     "model.rpn.post_nms_topk_test=20", f"training.iterations={STEPS}",
-    "training.images_per_batch=2", "training.optimizer.lr=0.01", "training.schedule.steps=[15]",
+    "training.images_per_batch=2", "training.optimizer.type=SGD", "training.optimizer.lr=0.01",
+    "training.schedule.type=step", "training.schedule.steps=[15]",
     "training.schedule.warmup_iters=5", "training.init=", "training.validation.limit=3",
+    "training.precision=fp32", "training.augmentations=[]", "training.auto_scale=false",
 ]  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def test_another_architecture_is_called_so(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_a_checkpoint_is_checked_too(tmp_path: Path, capsys: Any) -> None:
-    name = "mask_rcnn_R_50_FPN_shapes"
+    name = "mask_rcnn_R_18_FPN_shapes"
     state = {key: np.zeros(shape, np.float32) for key, shape in shapes_of(name).items()}
     file = tmp_path / "model.pkl"
     file.write_bytes(pickle.dumps({"model": state, "__author__": "somebody"}))
