@@ -14,7 +14,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
@@ -166,9 +166,10 @@ def tell_failures(taken: list[Samples]) -> bool:
     return bool(failed)
 
 
-def measured(names: list[str], measures: tuple[str, ...], setting: Setting) -> Iterator[Row]:
-    for name in names:
-        case = CASES[name]
+def measured(
+    cases: Mapping[str, Case], measures: tuple[str, ...], setting: Setting
+) -> Iterator[Row]:
+    for name, case in cases.items():
         if case.kernel and "kernel" in measures:
             yield from kernel_rows(name, case, setting)
         if WHOLE & {*measures}:
@@ -188,6 +189,7 @@ def main() -> None:
     )
     parser.add_argument("--only", action="append", choices=CASES, help="cases (repeat)")
     parser.add_argument("--measure", action="append", choices=MEASURES, help="(repeat)")
+    parser.add_argument("--peer", action="append", help="beside these alone (repeat)")
     options = parser.parse_args()
     setting = Setting(
         DataFolder(options.data, options.scale),
@@ -200,7 +202,8 @@ def main() -> None:
     print("| case | threads | ours | peer | its | ratio | spread | results |")
     print("|---|---|---|---|---|---|---|---|")
     rows = []
-    for row in measured(options.only or [*CASES], tuple(options.measure or MEASURES), setting):
+    cases = {name: CASES[name].beside(options.peer) for name in options.only or CASES}
+    for row in measured(cases, tuple(options.measure or MEASURES), setting):
         rows.append(row)
         print(line(row), flush=True)
     if options.json:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,12 @@ class Case:
     threads: tuple[int, ...] = (1, 4)
     parquet: bool = True
     kernel: bool = True
+
+    def beside(self, peers: Sequence[str] | None) -> Case:
+        """The case with those of its peers alone; ``None``: with all."""
+        if peers is None:
+            return self
+        return replace(self, peers=tuple(peer for peer in self.peers if peer in peers))
 
     @property
     def shape(self) -> str:
