@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchsuite.columns.ids import among, distinct, places
@@ -21,6 +21,7 @@ def test_places_of_ids(given_ids: list[int], known: list[int]) -> None:
         assert not there or known[place] == identity
 
 
+@settings(deadline=None)  # NumPy imports more when it is first asked
 @given(given_ids=st.lists(ids, max_size=20), known=st.lists(ids, max_size=9))
 def test_sets_of_ids_as_numpy_has_them(given_ids: list[int], known: list[int]) -> None:
     array, other = np.array(given_ids, np.int64), np.array(known, np.int64)
