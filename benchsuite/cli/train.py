@@ -22,7 +22,7 @@ Examples:
   benchsuite train mask_rcnn_R_18_FPN_shapes
   benchsuite train mask_rcnn_R_50_FPN_1x --device cuda
   benchsuite train mask_rcnn_R_50_FPN_3x --dataset my.json --images photos \\
-    --init mask_rcnn_R_50_FPN_3x training.iterations=2000 training.images_per_batch=4
+    training.iterations=2000 training.images_per_batch=4
   torchrun --nproc-per-node 8 -m benchsuite train mask_rcnn_R_50_FPN_1x
 
 Settings are the recipe's; any is given another value as a dotted override:
@@ -63,8 +63,8 @@ The result is OUT/last/model.safetensors and OUT/best/model.safetensors, for --w
     "--weights",
     "init",
     metavar="NAME|URL|FILE",
-    help="What to start from: a recipe's weights, a checkpoint, or 'random'. Default: the "
-    "recipe's.",
+    help="What to start from: a recipe's weights, a training's folder, a checkpoint, or 'random'. "
+    "Default: as the recipe says; on another dataset than its own the recipe's weights.",
     shell_complete=names_of("recipes"),
 )
 @click.option(
