@@ -19,8 +19,8 @@ MANY = settings(deadline=None, max_examples=40)
 
 
 def star(seed: int) -> np.ndarray:
-    """A polygon round a point of the image, without spikes that painting would lose; parts of it may
-    lie outside."""
+    """A polygon round a point of the image, without spikes that painting would lose; parts of it
+    may lie outside."""
     rng = np.random.default_rng(seed)
     angles = np.linspace(0, 2 * np.pi, 12, endpoint=False) + rng.uniform(0, 0.3, 12)
     radii = rng.uniform(18, 30, 12)[:, None]
