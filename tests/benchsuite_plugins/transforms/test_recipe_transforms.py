@@ -51,3 +51,32 @@ def test_a_recipes_augmentations_keep_image_and_truth_together(recipe: str) -> N
             np.testing.assert_allclose(done.target.boxes[0], tight, atol=1.5 * scale)
             seen += 1
     assert seen
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 37), (53, 4), (7, 101)])
+@pytest.mark.parametrize("recipe", LISTS)
+def test_a_recipes_augmentations_take_images_of_any_shape(
+    recipe: str, shape: tuple[int, int]
+) -> None:
+    height, width = shape
+    outline = np.array([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
+    full = Target(
+        boxes=[[0, 0, width, height]],
+        labels=[0],
+        masks=[(outline,)],
+        keypoints=[[[width / 2, height / 2, 2]]],
+        semantic=np.zeros(shape, np.int64),
+    )
+    empty = Target(masks=(), semantic=np.zeros(shape, np.int64))
+    tasks = ("bbox", "segm", "keypoints", "semantic")
+    augmentation = build_augmentation(LISTS[recipe], tasks=tasks, recompute_boxes=True)
+    image = Image(ImageRecord(1, "", width, height), np.zeros((*shape, 3), np.uint8))
+    for target in (full, empty):
+        example = Example(image, target)
+        for seed in range(3):
+            done = augmentation(example, seed, lambda k, example=example: example)
+            assert done.image.pixels.shape[:2] == done.target.semantic.shape
+            assert len(done.target) <= len(target)
+            assert len(done.target.masks) == len(done.target)
+            size = [done.image.width, done.image.height]
+            assert (done.target.boxes[:, 2:] <= size).all()
