@@ -1,7 +1,8 @@
 """Resizing with Pillow, to sizes drawn anew for each image: what published recipes train with.
 
 Images are uint8 and resized by one of Pillow's filters, exactly as models resize them at test time;
-masks and semantic maps take the nearest pixel, by Pillow's arithmetic.
+masks and semantic maps take the nearest pixel, by Pillow's arithmetic. torchvision's
+``RandomShortestSize`` takes a fifth of the time and differs from Pillow by one in some bytes.
 """
 
 from __future__ import annotations
