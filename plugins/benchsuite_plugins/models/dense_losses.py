@@ -41,9 +41,10 @@ class DenseLosses(nn.Module):
         Returns:
             Classification loss, box loss, and what they were divided by: () float32 each.
         """
-        counted = targets.counted
         classes = targets.classes(logits.shape[-1])
-        class_losses = self.class_loss(logits[counted].float(), classes[counted])
+        # Nearly all anchors count: the sum of all is formed, and then what does not count left out.
+        class_losses = self.class_loss(logits.float(), classes).sum(dim=-1)
+        class_losses = class_losses.where(targets.counted, 0)
         box_loss = self.box_loss(
             deltas[targets.image, targets.anchor], anchors[targets.anchor], targets.boxes
         )

@@ -15,14 +15,25 @@ from benchsuite_plugins.losses.sigmoid_focal_loss import create, sigmoid_focal_l
 @pytest.mark.parametrize(("alpha", "gamma"), [(0.25, 2.0), (0.6, 0.5), (-1, 2.0)])
 def test_values_and_gradients_against_torchvision(alpha: float, gamma: float) -> None:
     generator = torch.Generator().manual_seed(0)
-    logits = (torch.randn((7, 5), generator=generator) * 4).requires_grad_()
-    targets = (torch.rand((7, 5), generator=generator) > 0.7).float()
+    # More values than are computed at once, and not contiguous.
+    logits = (torch.randn((90, 401), generator=generator) * 4).T.requires_grad_()
+    targets = (torch.rand((401, 90), generator=generator) > 0.7).float()
     ours = sigmoid_focal_loss(logits, targets, alpha=alpha, gamma=gamma)
-    theirs = torchvision_focal_loss(logits, targets, alpha=alpha, gamma=gamma)
-    torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(
-        torch.autograd.grad(ours.sum(), logits), torch.autograd.grad(theirs.sum(), logits)
-    )
+    # Theirs in double precision: in single it subtracts what is nearly alike.
+    exact = logits.detach().double().requires_grad_()
+    theirs = torchvision_focal_loss(exact, targets.double(), alpha=alpha, gamma=gamma)
+    torch.testing.assert_close(ours, theirs.float())
+    (gradient,) = torch.autograd.grad(ours.sum(), logits)
+    (wanted,) = torch.autograd.grad(theirs.sum(), exact)
+    torch.testing.assert_close(gradient, wanted.float())
+
+
+def test_gradients_against_differences() -> None:
+    logits = torch.linspace(-5, 5, 12, dtype=torch.float64, requires_grad=True)
+    targets = (torch.arange(12) % 3 == 0).double()
+    for alpha, gamma in ((0.25, 2.0), (-1.0, 0.5), (0.5, 0.0)):
+        loss = create(alpha=alpha, gamma=gamma)
+        assert torch.autograd.gradcheck(lambda x, loss=loss: loss(x, targets), (logits,))
 
 
 def test_by_hand() -> None:
