@@ -77,7 +77,8 @@ def count_keypoints(options: KeypointHeadOptions, request: ModelRequest) -> int:
         )
     if stated is not None and layout is not None and stated != layout:
         raise UsageError(
-            f"model.keypoint_head.num_keypoints={stated}, but the dataset has {layout} keypoints"
+            f"model.keypoint_head.num_keypoints={stated}, but the dataset has {layout} keypoints; "
+            f"for a model of these write model.keypoint_head.num_keypoints={layout}"
         )
     return stated if stated is not None else layout or 0
 
