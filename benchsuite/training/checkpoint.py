@@ -73,8 +73,9 @@ def read_state(folder: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+        said = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"is truncated or damaged ({str(error).splitlines()[0]})",
+            f"is truncated or damaged ({said})",
             file=path,
             remedy="Start anew from model.safetensors beside it (--init), or without --resume",
         ) from None

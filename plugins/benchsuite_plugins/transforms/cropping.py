@@ -71,6 +71,82 @@ class RandomCrop(v2.Transform):
         return self._call_kernel(F.crop, inpt, **params)
 
 
+class CategoryAreaCrop(RandomCrop):
+    """A ``RandomCrop`` of whose labelled pixels no category has more than a share, where one is
+    found in ten draws; else the last draw (Detectron2's ``RandomCrop_CategoryAreaConstraint``).
+
+    Args:
+        single_category_max_area: the share, of what is labelled in the crop; a crop with a single
+            category has too much of it.
+        ignored_category: a label that may have any share.
+    """
+
+    fields_needed = ("semantic",)
+    draws = 10
+
+    def __init__(
+        self,
+        crop_type: str,
+        crop_size: Sequence[float],
+        single_category_max_area: float = 1.0,
+        ignored_category: int | None = None,
+    ) -> None:
+        super().__init__(crop_type, crop_size)
+        if not 0 < single_category_max_area <= 1:
+            raise ValueError(
+                f"single_category_max_area is above 0 and at most 1, not {single_category_max_area}"
+            )
+        self.share = single_category_max_area
+        self.ignored_category = -1 if ignored_category is None else ignored_category
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        params = super().make_params(flat_inputs)
+        labels = next(each for each in flat_inputs if isinstance(each, SemanticMap))
+        for _ in range(self.draws - 1):
+            if self.share == 1 or self._is_varied(F.crop(labels, **params)):
+                break
+            params = super().make_params(flat_inputs)
+        return params
+
+    def _is_varied(self, labels: SemanticMap) -> bool:
+        # Labels are raised by one, and 0 is to be ignored.
+        found, areas = labels.as_subclass(Tensor).unique(return_counts=True)
+        areas = areas[(found != 0) & (found != self.ignored_category + 1)]
+        return len(areas) > 1 and int(areas.max()) < self.share * int(areas.sum())
+
+
+class RandomExtent(v2.Transform):
+    """A rectangle that may reach beyond the image, which is black there.
+
+    Args:
+        scale_range: least and greatest size of the rectangle, as shares of the image's.
+        shift_range: how far its centre lies at most from the image's, in x and y: half of these
+            shares of the image's width and height.
+    """
+
+    def __init__(self, scale_range: Sequence[float], shift_range: Sequence[float]) -> None:
+        super().__init__()
+        self.low, self.high = scale_range
+        self.shift_x, self.shift_y = shift_range
+        if not 0 < self.low <= self.high:
+            raise ValueError(f"scales must be above 0 and ascend, unlike {list(scale_range)}")
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        height, width = image_size(flat_inputs)
+        scale, x, y = _uniform(3)
+        scale = self.low + (self.high - self.low) * scale
+        new_height, new_width = max(int(height * scale), 1), max(int(width * scale), 1)
+        return {
+            "top": round((height - new_height) / 2 + self.shift_y * height * (y - 0.5)),
+            "left": round((width - new_width) / 2 + self.shift_x * width * (x - 0.5)),
+            "height": new_height,
+            "width": new_width,
+        }
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._call_kernel(F.crop, inpt, **params)
+
+
 class FixedSizeCrop(v2.Transform):
     """A rectangle of a size, anywhere in the image; an image that is smaller is padded at the right
     and at the bottom.

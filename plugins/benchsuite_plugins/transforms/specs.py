@@ -41,6 +41,21 @@ TRANSFORMS: list[TransformSpec] = [
         "FixedSizeCrop", "cropping:FixedSizeCrop", "a rectangle of one size, or padding to it"
     ),
     _transform(
+        "RandomCrop_CategoryAreaConstraint",
+        "cropping:CategoryAreaCrop",
+        "a rectangle that no one category fills beyond a share",
+    ),
+    _transform(
+        "RandomExtent",
+        "cropping:RandomExtent",
+        "a rectangle that may reach beyond the image",
+    ),
+    _transform(
+        "MinIoURandomCrop",
+        "iou_crop:MinIoURandomCrop",
+        "a rectangle that all objects overlap by a share that is drawn",
+    ),
+    _transform(
         "RandomIoUCrop",
         "iou_crop:RandomIoUCrop",
         "a rectangle that overlaps an object by a share that is drawn (SSD)",
@@ -61,6 +76,8 @@ TRANSFORMS: list[TransformSpec] = [
     _ground("ElasticTransform", "elastic_transform", "pulled about"),
     _ground("RandomZoomOut", "random_zoom_out", "put somewhere on a larger ground (SSD)"),
     _ground("Pad", "pad", "given a border"),
+    _torchvision("RandomChoice", "one of several transforms"),
+    _torchvision("RandomOrder", "several transforms in an order that is drawn"),
     _torchvision("RandomHorizontalFlip", "left and right change places"),
     _torchvision("RandomVerticalFlip", "top and bottom change places"),
     _torchvision("Resize", "resized to one size, by torchvision's own filter"),

@@ -11,9 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchsuite.errors import UsageError
+from benchsuite.training.sample_tensors import SemanticMap
 from benchsuite_kernels.columns import rle
-from benchsuite_plugins.transforms.cropping import FixedSizeCrop, RandomCrop
-from benchsuite_plugins.transforms.iou_crop import RandomIoUCrop
+from benchsuite_plugins.transforms.cropping import (
+    CategoryAreaCrop,
+    FixedSizeCrop,
+    RandomCrop,
+    RandomExtent,
+)
+from benchsuite_plugins.transforms.iou_crop import MinIoURandomCrop, RandomIoUCrop
 
 ONCE = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -193,6 +199,88 @@ def test_objects_with_their_centre_outside_an_iou_crop_are_dropped(
         np.testing.assert_allclose(done.target.boxes, np.clip(moved, 0, limits), atol=1e-4)
         assert len(done.target.masks) == len(done.target)
     assert fewer > 10
+
+
+def test_no_category_has_more_than_its_share_of_a_crop(make_example: Any, transformed: Any) -> None:
+    semantic = np.zeros((40, 40), np.int64)
+    semantic[:, 34:] = 1
+    semantic[30:] = -1
+    example = make_example(40, 40, semantic=semantic)
+    bounded = CategoryAreaCrop("absolute", [10, 10], single_category_max_area=0.75)
+    shares = []
+    for seed in range(60):
+        labels = transformed(bounded, example, seed).target.semantic
+        _, areas = np.unique(labels[labels >= 0], return_counts=True)
+        shares.append(areas.max(initial=0) / max(areas.sum(), 1) if len(areas) > 1 else 1.0)
+    # Four of 31 columns will do: of ten draws one does in three cases of four.
+    assert np.mean(np.array(shares) < 0.75) > 0.5
+    free = CategoryAreaCrop("absolute", [10, 10], 0.75, ignored_category=0)
+    assert not free._is_varied(sample_map(semantic[:10, 30:]))
+    assert bounded._is_varied(sample_map(semantic[:10, 31:]))
+    assert not bounded._is_varied(sample_map(semantic[:10, :10]))
+
+
+def sample_map(labels: np.ndarray) -> SemanticMap:
+    return SemanticMap(torch.from_numpy(labels + 1))
+
+
+def test_an_extent_beyond_the_image_is_black_and_ignored(
+    make_example: Any, transformed: Any
+) -> None:
+    example = make_example(
+        20,
+        30,
+        np.full((20, 30, 3), 9, np.uint8),
+        boxes=[[0, 0, 30, 20]],
+        labels=[0],
+        semantic=np.zeros((20, 30)),
+    )
+    done = transformed(RandomExtent([2.0, 2.0], [0.0, 0.0]), example)
+    assert done.image.pixels.shape == (40, 60, 3)
+    np.testing.assert_array_equal(done.target.boxes, [[15, 10, 45, 30]])
+    np.testing.assert_array_equal(done.image.pixels[..., 0] == 9, done.target.semantic == 0)
+
+
+def test_an_extent_lies_within_its_reach(make_example: Any, transformed: Any) -> None:
+    example = make_example(40, 60, numbered(40, 60))
+    transform = RandomExtent([0.5, 0.5], [0.5, 0.2])
+    corners = np.array(
+        [
+            transformed(transform, example, seed).image.pixels[0, 0, :2].astype(int)
+            for seed in range(80)
+        ]
+    )
+    # About row 10 and column 15: a tenth of the height and a quarter of the width either way.
+    assert corners.min(axis=0).tolist() == pytest.approx([6, 0], abs=1)
+    assert corners.max(axis=0).tolist() == pytest.approx([14, 30], abs=1)
+
+
+def test_every_object_overlaps_a_min_iou_crop_enough(make_example: Any, transformed: Any) -> None:
+    boxes = np.array([[10, 10, 50, 40], [20, 5, 55, 45]], np.float32)
+    example = make_example(50, 60, numbered(50, 60), boxes=boxes, labels=[0, 1])
+    crops = 0
+    for seed in range(40):
+        done = transformed(MinIoURandomCrop([0.5], min_crop_size=0.4), example, seed)
+        height, width = done.image.pixels.shape[:2]
+        assert 0.45 <= height / width <= 2.1
+        top, left = (int(value) for value in done.image.pixels[0, 0, :2])
+        whole = (height, width) == (50, 60)
+        crops += not whole
+        moved = np.clip(boxes - [left, top, left, top], 0, [width, height, width, height])
+        np.testing.assert_array_equal(done.target.boxes, moved)
+    assert 15 < crops < 40
+    far = make_example(50, 60, boxes=[[0, 0, 2, 2], [58, 48, 60, 50]], labels=[0, 1])
+    only = MinIoURandomCrop([0.9], mode_trials=20)
+    only.modes = (0.9,)
+    assert transformed(only, far).image.pixels.shape == (50, 60, 3)
+
+
+def test_a_min_iou_crop_of_an_image_without_objects(make_example: Any, transformed: Any) -> None:
+    shapes = {
+        transformed(MinIoURandomCrop(), make_example(30, 40), seed).image.pixels.shape
+        for seed in range(20)
+    }
+    assert len(shapes) > 5
 
 
 @pytest.mark.parametrize(

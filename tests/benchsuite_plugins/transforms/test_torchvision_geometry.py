@@ -19,6 +19,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "Pad": {"padding": [3, 4, 5, 6]},
 }
 OTHERS: dict[str, dict[str, Any]] = {
+    "RandomChoice": {"transforms": [{"type": "RandomFlip"}, {"type": "CenterCrop", "size": 50}]},
+    "RandomOrder": {"transforms": [{"type": "RandomFlip"}, {"type": "RandomInvert"}]},
     "Resize": {"size": [40, 50]},
     "RandomShortestSize": {"min_size": [40, 50]},
     "RandomResize": {"min_size": 40, "max_size": 60},
