@@ -17,8 +17,8 @@ from benchsuite_plugins.models.training_options import (
 )
 
 NormName = Literal["", "FrozenBN", "BN", "SyncBN", "GN", "LN"]
-"""Normalisation after a convolution; ``"LN"`` is over the channels of each pixel, ``"SyncBN"`` has the
-statistics of all processes' batches together. ``""``: none, the convolution has a bias instead."""
+"""Normalisation after a convolution; ``"LN"`` is over the channels of each pixel, ``"SyncBN"`` over
+the batches of all processes. ``""``: none, the convolution has a bias instead."""
 
 PoolerType = Literal["ROIAlignV2", "ROIAlign"]
 """RoIAlign with the correction by half a cell, or as Detectron had it."""
