@@ -34,6 +34,7 @@ OPERATORS = (
     "proposal_coverage",
     "read_label_map_header",
     "resampled_means",
+    "resize_bilinear",
     "rle_area",
     "rle_decode",
     "rle_encode",

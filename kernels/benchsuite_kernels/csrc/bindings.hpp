@@ -27,6 +27,7 @@ void bind_label_maps(py::module_& module);
 void bind_ops(py::module_& module);
 void bind_precision_recall(py::module_& module);
 void bind_proposals(py::module_& module);
+void bind_resize(py::module_& module);
 void bind_rle(py::module_& module);
 void bind_rle_batch(py::module_& module);
 void bind_rotated_iou(py::module_& module);

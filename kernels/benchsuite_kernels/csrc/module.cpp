@@ -18,6 +18,7 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_ops(module);
   benchsuite::bind_precision_recall(module);
   benchsuite::bind_proposals(module);
+  benchsuite::bind_resize(module);
   benchsuite::bind_rle(module);
   benchsuite::bind_rle_batch(module);
   benchsuite::bind_rotated_iou(module);

@@ -1,0 +1,1 @@
+"""Operators on decoded images: NumPy arrays in, NumPy arrays out."""
