@@ -31,5 +31,8 @@ def decode(path: Path) -> NDArray[np.uint8]:
         UNDECODABLE: one of these, where it is no image that can be read.
     """
     with Image.open(path) as encoded:
-        pixels: NDArray[Any] = np.asarray(ImageOps.exif_transpose(encoded).convert("RGB"))
+        # In place, and converted where it must be: Pillow would copy the pixels for nothing.
+        ImageOps.exif_transpose(encoded, in_place=True)
+        image = encoded if encoded.mode == "RGB" else encoded.convert("RGB")
+        pixels: NDArray[Any] = np.asarray(image)
     return pixels

@@ -22,6 +22,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from benchsuite.errors import unknown_name
+from benchsuite_kernels.pixels.resize import resize_bilinear
 from benchsuite_plugins.models.image_input import shortest_edge_size
 
 FILTERS = {
@@ -156,6 +157,8 @@ def _resize_pixels(image: Tensor, size: tuple[int, int], interpolation: str) -> 
     if tuple(image.shape[-2:]) == size:
         return image
     pixels = image.permute(1, 2, 0).contiguous().numpy()
+    if interpolation == "bilinear":
+        return torch.from_numpy(resize_bilinear(pixels, size)).permute(2, 0, 1)
     picture = PIL.Image.fromarray(pixels).resize(size[::-1], FILTERS[interpolation])
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)
 
