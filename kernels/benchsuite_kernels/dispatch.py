@@ -49,7 +49,7 @@ OPERATORS = (
 )
 """Every operator, by the name that ``implementations`` and ``served`` use."""
 
-INTERFACE = 3
+INTERFACE = 4
 """Counts changes of the extension's functions; an extension built for another one is not used."""
 
 VARIABLE = "BENCHSUITE_KERNELS"

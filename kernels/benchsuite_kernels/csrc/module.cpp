@@ -4,7 +4,7 @@
 namespace {
 
 // Changes with every change of a bound function; see INTERFACE in dispatch.py.
-constexpr int kInterface = 3;
+constexpr int kInterface = 4;
 
 }  // namespace
 
