@@ -61,8 +61,7 @@ class Row:
         threads: worker processes, of one thread each.
         spread: the wider of the two interquartile ranges, over its median.
         ours_images_s, peer_images_s: images a second.
-        ours_cpu_ms, peer_cpu_ms: what all processes computed for an image, whatever else the machine
-            was at.
+        ours_cpu_ms, peer_cpu_ms: processor time of all processes for an image.
         cpu_ratio: of these, ``peer / ours``.
         ours_mib, peer_mib: memory of the process and its workers, what they share counted once.
     """
