@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from torch import Tensor, nn
 
 from benchsuite.errors import ContractError, UsageError
@@ -58,6 +59,8 @@ class Trainee:
         self.model: Any = model
         if options.activation_checkpointing:
             _recompute_activations(model)
+        self._layout = _fastest_layout(fabric, options)
+        model.to(memory_format=self._layout)
         self.learner = fabric.setup_module(Learner(model))
         self.learner.train()
         # Asked for after the model was wrapped: sharding puts other parameters in their place.
@@ -93,12 +96,17 @@ class Trainee:
 
     @contextmanager
     def as_validated(self) -> Iterator[Any]:
-        """The model with the weights that count: averaged where they are averaged."""
-        if self.average is None:
-            yield self.model
-            return
-        with self.average.in_place(self.model):
-            yield self.model
+        """The model with the weights that count, averaged where they are averaged, laid out as
+        ``run`` has them: the last bits of its predictions hang on that."""
+        self.model.to(memory_format=torch.contiguous_format)
+        try:
+            if self.average is None:
+                yield self.model
+            else:
+                with self.average.in_place(self.model):
+                    yield self.model
+        finally:
+            self.model.to(memory_format=self._layout)
 
     def weights(self) -> dict[str, Tensor]:
         """The state dict of ``as_validated``, whole; every process must ask for it."""
@@ -135,6 +143,17 @@ def _unsaved_buffers(model: nn.Module) -> dict[str, Tensor]:
     """Buffers that are no part of a checkpoint: what is counted while training is among them."""
     saved = model.state_dict().keys()
     return {name: buffer for name, buffer in model.named_buffers() if name not in saved}
+
+
+def _fastest_layout(fabric: Fabric, options: TrainingOptions) -> torch.memory_format:
+    """Channels last is how fast convolutions of CPUs, and of GPUs in half precision, want their
+    tensors; a step of Mask R-CNN takes a tenth to a fifth less so. Parts of a model must be
+    contiguous."""
+    if isinstance(fabric.strategy, ModelParallelStrategy):
+        return torch.contiguous_format
+    if fabric.device.type == "cpu" or options.precision != "fp32":
+        return torch.channels_last
+    return torch.contiguous_format
 
 
 def _recompute_activations(model: object) -> None:
