@@ -161,6 +161,7 @@ def _annotation_findings(dataset: Dataset, found: Verification) -> Iterator[Find
             yield Finding(f"image id {record.id}", "has no file name")
     for name in _twice(names):
         yield Finding(f"file name {name!r}", "is that of several images")
+    yield from _category_findings(dataset)
     checks = {
         "bbox": boxes,
         "segm": masks,
@@ -179,6 +180,15 @@ def _annotation_findings(dataset: Dataset, found: Verification) -> Iterator[Find
         found.source = found.source or truth.source
         found.n_annotations = max(found.n_annotations, truth.instances.num_rows)
         yield from check(truth)
+    if not found.n_annotations and not {"semantic", "panoptic"} & set(dataset.tasks):
+        yield Finding("annotations", "there are none: nothing to learn and nothing to find")
+
+
+def _category_findings(dataset: Dataset) -> Iterator[Finding]:
+    """Names that several categories have: models and datasets are matched by name."""
+    for name in _twice([category.name for category in dataset.categories]):
+        ids = [str(each.id) for each in dataset.categories if each.name == name]
+        yield Finding(f"category ids {', '.join(ids)}", f"are all called {name!r}")
 
 
 def _twice(names: Sequence[str]) -> list[str]:

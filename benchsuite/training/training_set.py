@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchsuite.errors import InputError
-from benchsuite.protocols import ImageSourceDataset, PublishedDataset
+from benchsuite.protocols import Dataset, ImageSource, ImageSourceDataset, PublishedDataset
 from benchsuite.records import ImageRecord
 from benchsuite.resolve import OpenedDataset
 from benchsuite.specs import Category
 from benchsuite.targets import Target
-from benchsuite.training.defects import refuse
+from benchsuite.training.defects import Defect, refuse
 from benchsuite.training.example import Example
 from benchsuite.training.options import DataOptions
 from benchsuite.training.training_truth import TrainingTruth, read_training_truth
@@ -63,14 +63,20 @@ class TrainingSet:
         if not (options.drop_invalid or _as_published(opened)):
             refuse(truth.defects, file=truth.source, title=opened.title)
         self._truth = _learnable(truth, options)
-        self.dropped: Mapping[str, int] = {
-            kind: count
-            for kind, count in (
-                *self._truth.left_out.items(),
-                *((defect.kind, len(defect)) for defect in truth.defects),
-            )
-            if count
-        }
+        self._source: ImageSource | Dataset = dataset
+        defects = truth.defects
+        if isinstance(dataset, ImageSourceDataset):
+            self._source = source = dataset.image_source()
+            there = np.array([source.path(record).is_file() for record in self.records()], np.bool_)
+            if not there.all():
+                absent = Defect("images that are not there", "image", self.image_ids[~there])
+                if not options.drop_invalid:
+                    refuse([absent], file=truth.source, title=opened.title)
+                defects += (absent,)
+                self._truth = self._truth.take(np.flatnonzero(there), {})
+        self._proposals = proposals
+        counts = {**self._truth.left_out, **{each.kind: len(each) for each in defects}}
+        self.dropped: Mapping[str, int] = {kind: n for kind, n in counts.items() if n}
         if not len(self):
             left_out = ", ".join(f"{count} {kind}" for kind, count in self.dropped.items())
             raise InputError(
@@ -79,8 +85,6 @@ class TrainingSet:
                 file=truth.source or opened.title,
                 remedy="Give annotations of the model's categories",
             )
-        source = dataset.image_source() if isinstance(dataset, ImageSourceDataset) else dataset
-        self._load, self._proposals = source.load, proposals
 
     def __len__(self) -> int:
         return len(self._truth.ids)
@@ -112,6 +116,10 @@ class TrainingSet:
         """Which examples are of the same dataset as this one: all."""
         return range(len(self))
 
+    def records(self) -> Iterator[ImageRecord]:
+        """Which images the examples are of, in order."""
+        return map(self.record, range(len(self)))
+
     def record(self, index: int) -> ImageRecord:
         """Which image an example is of."""
         truth = self._truth
@@ -125,7 +133,7 @@ class TrainingSet:
             InputError: the image or its map is not there or cannot be read.
         """
         record = self.record(index)
-        return Example(self._load(record), self._target(index, record))
+        return Example(self._source.load(record), self._target(index, record))
 
     def _target(self, index: int, record: ImageRecord) -> Target:
         fields: dict[str, Any] = {}

@@ -195,6 +195,20 @@ def test_a_file_name_that_is_used_twice(dataset: Path) -> None:
     assert said(found.problems) == [("file name '1.png'", "is that of several images")]
 
 
+def test_categories_of_one_name(dataset: Path) -> None:
+    again = {"id": 7, "name": "thing"}
+    change(dataset, lambda content: content["categories"].append(again))
+    found = verify_argument(str(dataset))
+    assert said(found.problems) == [("category ids 1, 7", "are all called 'thing'")]
+
+
+def test_a_dataset_without_annotations(dataset: Path) -> None:
+    change(dataset, lambda content: content["annotations"].clear())
+    found = verify_argument(str(dataset))
+    problem = "there are none: nothing to learn and nothing to find"
+    assert said(found.problems) == [("annotations", problem)]
+
+
 def test_a_file_that_cannot_be_opened_is_a_finding(dataset: Path) -> None:
     change(dataset, lambda content: content["annotations"].append(content["annotations"][0]))
     found = verify_argument(str(dataset))

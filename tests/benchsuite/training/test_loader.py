@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import psutil
 import pytest
 
 from benchsuite.errors import BenchsuiteError, InputError
@@ -281,6 +282,30 @@ def test_an_augmentation_that_cannot_be_sent_is_told(folder, augmentations):
 def test_workers_compute_with_one_thread(folder, augmentations):
     with loader(folder, augmentation=augmentations.Threads(), workers=1) as batches:
         assert next(batches).targets[0].proposals[0, 0] == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
+def test_annotations_are_shared_between_workers(tmp_path):
+    """Five megabytes of polygons, all of them read by the workers, are in no worker's own memory."""
+    folder = write_dataset(tmp_path)
+    outline = [float(number % 29) + 0.5 for number in range(400)]
+
+    def own_memory(count):
+        content = json.loads((folder / "truth.json").read_text())
+        image, first = content["images"][0], content["annotations"][0]
+        content["images"] = [{**image, "id": number} for number in range(count)]
+        content["annotations"] = [
+            {**first, "id": number, "image_id": number // 10, "segmentation": [outline]}
+            for number in range(10 * count)
+        ]
+        (folder / "truth.json").write_text(json.dumps(content))
+        with loader(folder, workers=2, share=Share(1)) as batches:
+            for _ in range(150):
+                assert len(next(batches).targets[0].masks) == 10
+            found = [psutil.Process(each.process.pid) for each in batches._pool._workers]
+            return max(process.memory_full_info().uss for process in found)
+
+    assert own_memory(150) < own_memory(3) + 2e6
 
 
 def alive(process: int) -> bool:

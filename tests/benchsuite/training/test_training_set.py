@@ -142,6 +142,34 @@ def test_what_cannot_be_learnt_is_named_and_left_out_when_asked_to(tmp_path, wro
     assert len(examples.example(1).target) == 1
 
 
+def test_images_that_are_not_there_are_named(tmp_path):
+    opened = write(tmp_path, [annotation(1, 10), annotation(2, 20), annotation(3, 30)])
+    (tmp_path / "images" / "2.png").unlink()
+    with pytest.raises(InputError, match=r"1 images that are not there \(image id 20\)"):
+        TrainingSet(opened, CATS, tasks=("bbox",))
+    examples = TrainingSet(opened, CATS, tasks=("bbox",), options=LENIENT)
+    assert examples.image_ids.tolist() == [10, 30]
+    assert examples.dropped == {"images that are not there": 1}
+    assert (examples.example(1).image.pixels == 3).all()
+
+
+def test_another_number_of_keypoints_names_the_annotation(tmp_path):
+    categories = [{"id": 3, "name": "dog", "keypoints": ["a", "b"], "skeleton": []}]
+    fields = [{"keypoints": [4, 5, 2] * count, "num_keypoints": count} for count in (2, 3)]
+    write(
+        tmp_path,
+        [annotation(1, 10, **fields[0]), annotation(17, 20, **fields[1])],
+        categories=categories,
+    )
+    opened = open_dataset(
+        str(tmp_path / "truth.json"),
+        images=tmp_path / "images",
+        overrides={"sigmas": [0.1, 0.1]},
+    )
+    with pytest.raises(InputError, match=r"\(id 17\): the field 'keypoints' has 9 numbers, not 6"):
+        TrainingSet(opened, [Category(3, "dog")], tasks=("bbox", "keypoints"))
+
+
 def test_categories_of_one_name_clash(tmp_path):
     categories = [{"id": 3, "name": "dog"}, {"id": 7, "name": "dog"}]
     opened = write(tmp_path, [annotation(1, 10)], categories=categories)
