@@ -286,7 +286,7 @@ def test_workers_compute_with_one_thread(folder, augmentations):
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux")
 def test_annotations_are_shared_between_workers(tmp_path):
-    """Five megabytes of polygons, all of them read by the workers, are in no worker's own memory."""
+    """Five megabytes of polygons, all of them read, are in no worker's own memory."""
     folder = write_dataset(tmp_path)
     outline = [float(number % 29) + 0.5 for number in range(400)]
 
