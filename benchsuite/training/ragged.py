@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +28,6 @@ class Ragged:
         np.cumsum(lengths, out=offsets[1:])
         return cls(values, offsets)
 
-    @classmethod
-    def of_texts(cls, texts: Sequence[str]) -> Ragged:
-        """Texts as UTF-8."""
-        encoded = [text.encode() for text in texts]
-        letters = np.frombuffer(b"".join(encoded), np.uint8)
-        return cls.of_lengths(letters, np.array([len(each) for each in encoded], np.int64))
-
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -48,7 +40,7 @@ class Ragged:
         return np.diff(self.offsets)
 
     def text(self, row: int) -> str:
-        """A row of ``of_texts``."""
+        """A row of bytes that are UTF-8."""
         return self[row].tobytes().decode()
 
     def take(self, rows: NDArray[np.integer[Any]]) -> Ragged:
