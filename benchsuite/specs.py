@@ -69,6 +69,9 @@ class ModelSpec:
             its weights or recipe state).
         options: import string of the dataclass that its options are read into; ``None``: it takes
             no options.
+        proposals: for a model that finds no regions itself but learns from given ones, import
+            string of ``read(path: Path) -> Callable[[ImageRecord], NDArray]``, which reads a file
+            of them: of an image (P, 4) float32, xyxy, best first. What it returns can be pickled.
     """
 
     name: str
@@ -78,6 +81,7 @@ class ModelSpec:
     licence: str = ""
     categories: tuple[Category, ...] | str | None = None
     options: str | None = None
+    proposals: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,10 @@ def train(overrides: tuple[str, ...], dry_run: bool, as_json: bool, **given: Any
     from benchsuite.training.plan import TABLES, TrainingRequest, plan_training
 
     request = TrainingRequest(
-        **given, overrides=parse_overrides(overrides, TABLES), command=command_line()
+        **given,
+        overrides=parse_overrides(overrides, TABLES),
+        fetch=not dry_run,
+        command=command_line(),
     )
     plan = plan_training(request)
     if dry_run:

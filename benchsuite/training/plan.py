@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchsuite.categories import scored_categories
 from benchsuite.errors import UsageError, unknown_name
@@ -18,6 +18,7 @@ from benchsuite.resolve import (
     keypoint_layout,
     open_dataset,
     resolve_model,
+    use,
 )
 from benchsuite.scoring import serves
 from benchsuite.specs import Category, RecipeSpec
@@ -29,9 +30,18 @@ from benchsuite.training.options import TrainingOptions
 from benchsuite.training.processes import Processes, find_processes
 from benchsuite.training.recipe_options import read_training
 from benchsuite.training.training_set import TrainingSet
+from benchsuite.weights import resolve_weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from benchsuite.records import ImageRecord
 
 NO_VALIDATION = "none"
 """What ``--validate-on`` is given where nothing shall be validated."""
+
+PROPOSALS = "training.data.proposals"
 
 TABLES = ("model", "dataset", "training", "metric")
 """What the first part of a dotted key may be."""
@@ -39,7 +49,12 @@ TABLES = ("model", "dataset", "training", "metric")
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What ``benchsuite train`` was asked for. ``None`` means: as the recipe says, or choose."""
+    """What ``benchsuite train`` was asked for. ``None`` means: as the recipe says, or choose.
+
+    Attributes:
+        fetch: whether a file of proposals is read, and fetched where it is not here; a mere look
+            does without.
+    """
 
     recipe: str
     dataset: str | None = None
@@ -58,6 +73,7 @@ class TrainingRequest:
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     out: Path | None = None
     resume: bool = False
+    fetch: bool = True
     command: str = ""
 
 
@@ -148,8 +164,15 @@ def plan_training(request: TrainingRequest) -> TrainingPlan:
         keypoints=keypoint_layout(datasets[0]),
         recompute_boxes=options.data.recompute_boxes,
     )
+    proposals = _proposals(model, options) if request.fetch else None
     training_sets = tuple(
-        TrainingSet(opened, categories, tasks=augmentation.tasks_read, options=options.data)
+        TrainingSet(
+            opened,
+            categories,
+            tasks=augmentation.tasks_read,
+            options=options.data,
+            proposals=proposals,
+        )
         for opened in datasets
     )
     return TrainingPlan(
@@ -234,6 +257,24 @@ def _check_tasks(model: ResolvedModel, opened: OpenedDataset) -> None:
             f"{opened.title!r} has truth for {', '.join(opened.dataset.tasks) or 'nothing'}: no "
             f"{', '.join(lacking)} to learn from"
         )
+
+
+def _proposals(
+    model: ResolvedModel, options: TrainingOptions
+) -> Callable[[ImageRecord], NDArray[np.float32]] | None:
+    """The regions that a model learns from which finds none itself."""
+    spec = model.spec
+    if spec.proposals is None:
+        return None
+    if not options.data.proposals:
+        raise UsageError(
+            f"model {spec.name!r} finds no regions of its own: say with {PROPOSALS}=FILE where "
+            "those of the training images are"
+        )
+    path = resolve_weights(options.data.proposals, None, None, option=PROPOSALS).path
+    read = use(spec.proposals, f"proposals of model {spec.name!r}")
+    found: Callable[[ImageRecord], NDArray[np.float32]] = read(path)
+    return found
 
 
 def _categories(

@@ -74,12 +74,44 @@ class ProposalFile:
         for name in (str(record.id), record.file_name):
             if name in self.images:
                 return self.images[name]
-        raise InputError(
-            f"has no entry for this image, and for {len(self.images)} others",
-            file=self.path,
-            record=f"image {record.id} ({record.file_name})",
-            remedy="Name a file with proposals for every image of the dataset's split",
-        )
+        raise _no_entry(self.path, record, len(self.images))
+
+
+def _no_entry(path: Path, record: ImageRecord, others: int) -> InputError:
+    return InputError(
+        f"has no entry for this image, and for {others} others",
+        file=path,
+        record=f"image {record.id} ({record.file_name})",
+        remedy="Name a file with proposals for every image of the dataset's split",
+    )
+
+
+class TrainingProposals:
+    """The boxes of a file of proposals, image by image, in one array that processes can share."""
+
+    def __init__(self, file: ProposalFile) -> None:
+        boxes = [each.boxes for each in file.images.values()]
+        self._path = file.path
+        self._places = {name: place for place, name in enumerate(file.images)}
+        self._ends = np.cumsum([0, *map(len, boxes)])
+        self._boxes = np.concatenate([np.zeros((0, 4), np.float32), *boxes])
+
+    def __call__(self, record: ImageRecord) -> NDArray[np.float32]:
+        """(P, 4), xyxy, best first.
+
+        Raises:
+            InputError: the file has none for the image, not even an empty list.
+        """
+        for name in (str(record.id), record.file_name):
+            if (place := self._places.get(name)) is not None:
+                boxes: NDArray[np.float32] = self._boxes[self._ends[place] : self._ends[place + 1]]
+                return boxes.copy()
+        raise _no_entry(self._path, record, len(self._places))
+
+
+def read_training_proposals(path: Path) -> TrainingProposals:
+    """Read a file of either form, for training; see ``read_proposal_file``."""
+    return TrainingProposals(read_proposal_file(path))
 
 
 def read_proposal_file(path: Path) -> ProposalFile:

@@ -34,6 +34,7 @@ MODELS: list[ModelSpec] = [
         summary="Fast R-CNN with a ResNet-FPN backbone on proposals from a file, to "
         "Detectron2's conventions",
         licence="Apache-2.0",
+        proposals="benchsuite_plugins.models.proposal_file:read_training_proposals",
     ),
     ModelSpec(
         name="rpn",

@@ -141,7 +141,7 @@ def recipe(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch):
+def registry_(monkeypatch):
     """The real registry with ours beside it."""
     module = ModuleType("training_fixture")
     vars(module).update(Squares=Squares, Measurer=Measurer, recipe=recipe)
@@ -161,6 +161,7 @@ def registered(monkeypatch):
     )
     for module_ in (plugins, resolve, metric_selection, plan, augmentation):
         monkeypatch.setattr(module_, "registry", lambda: found)
+    return found
 
 
 @pytest.fixture
@@ -457,6 +458,23 @@ def test_a_model_without_losses(request_, monkeypatch):
     monkeypatch.setattr(sys.modules["training_fixture"], "Measurer", lambda _: Mute(1, 1))
     with pytest.raises(ContractError, match="cannot train"):
         run(request_)
+
+
+def test_proposals_of_a_file(request_, registry_, tmp_path):
+    def read(path):
+        side = float(path.read_text())
+        return lambda record: np.array([[0, 0, side, record.id]], np.float32)
+
+    vars(sys.modules["training_fixture"])["read"] = read
+    registry_.models["measurer"] = replace(
+        registry_.models["measurer"], proposals="training_fixture:read"
+    )
+    with pytest.raises(UsageError, match=r"training\.data\.proposals=FILE"):
+        run(request_)
+    (tmp_path / "proposals.pkl").write_text("9")
+    data = {"proposals": str(tmp_path / "proposals.pkl")}
+    settings = plan_training(replace(request_, overrides={"training": {"data": data}}))
+    assert settings.examples[0].example(3).target.proposals.tolist() == [[0, 0, 9, 3]]
 
 
 def test_the_command(request_, capsys, tmp_path):
