@@ -108,7 +108,7 @@ def test_number_of_keypoints_is_the_datasets_or_stated() -> None:
         assert model.roi_heads.keypoint_head.score_lowres.out_channels == count
     with pytest.raises(UsageError, match="num_keypoints=17"):
         create(ModelRequest(options=NARROW, categories=PERSON))
-    with pytest.raises(UsageError, match="3 keypoints; .*num_keypoints=3"):
+    with pytest.raises(UsageError, match=r"3 keypoints; .*num_keypoints=3"):
         create(ModelRequest(options=stated, categories=PERSON, keypoints=THREE))
 
 
