@@ -130,6 +130,9 @@ class TrainableModel(Protocol):
     together with their targets, and the model only normalises and pads. It returns every term
     already weighted, a scalar each, on the model's device; the trainer sums them and goes backward.
     Whether the model is in training mode is the trainer's business (``model.train()``).
+
+    Every parameter that trains has a gradient of every call, if only 0 (of images without objects,
+    say): of several processes each waits for all gradients of the others.
     """
 
     def losses(

@@ -6,15 +6,20 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+TOGETHER_S = 2.0
+"""Signals so close to each other are one: a Ctrl-C reaches a process from the terminal and, a
+moment later, from the ``torchrun`` that started it."""
+
 
 class InterruptNotice:
-    """While it is entered, the first SIGINT or SIGTERM only sets ``given``; a second one raises
-    ``KeyboardInterrupt`` as usual. Outside of the main thread nothing can be caught.
+    """While it is entered, the first SIGINT or SIGTERM only sets ``given``; one that is sent later
+    raises ``KeyboardInterrupt`` as usual. Outside of the main thread nothing can be caught.
 
     Attributes:
         given: whether somebody wants the training to end.
@@ -24,6 +29,7 @@ class InterruptNotice:
         self.given = False
         self._before: dict[signal.Signals, Any] = {}
         self._at_once = False
+        self._since = 0.0
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -51,6 +57,8 @@ class InterruptNotice:
             signal.signal(number, handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        again, self.given = self.given, True
+        again = self.given and monotonic() - self._since > TOGETHER_S
+        if not self.given:
+            self.given, self._since = True, monotonic()
         if again or self._at_once:
             raise KeyboardInterrupt

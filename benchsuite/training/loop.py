@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import torch
 
-from benchsuite.errors import InterruptedRun
+from benchsuite.errors import BenchsuiteError, InterruptedRun
 from benchsuite.training.beginning import Begun, begin
 from benchsuite.training.checkpoint import BEST, LAST, MODEL, write_checkpoint
 from benchsuite.training.display import RecentSteps, no_display, training_display
@@ -111,8 +111,7 @@ class _Loop:
         lr = self.trainee.set_learning_rate(self.state.step)
         taken: list[MicroBatch] = []
         with memory_explained(number, taken, self.options.precision):
-            for _ in range(self.options.accumulate):
-                taken.append(next(batches))
+            self.take_batches(batches, taken)
             waited = perf_counter() - started
             with step_of(self.trainee.model):
                 losses = accumulate_gradients(self.fabric, self.trainee.learner, taken)
@@ -142,6 +141,18 @@ class _Loop:
         if self.log is not None:
             self.log.add_step(row)
         return stop
+
+    def take_batches(self, batches: Iterator[MicroBatch], taken: list[MicroBatch]) -> None:
+        """Wait for the micro-batches of a step."""
+        try:
+            for _ in range(self.options.accumulate):
+                taken.append(next(batches))
+        except BenchsuiteError:
+            # An image that cannot be read costs no more than the time to mend it: nothing of this
+            # step was done. Of several processes, the others wait for this one.
+            if self.plan.processes.world_size == 1 and self.kept_step < self.state.step:
+                self.keep()
+            raise
 
     def share(self, losses: list[BatchLosses], waited: float) -> tuple[Row, float, bool]:
         """Means over all micro-batches of all processes, the mean time waited, and whether any

@@ -31,7 +31,13 @@ from benchsuite import (
     resolve,
 )
 from benchsuite.cli.main import main
-from benchsuite.errors import ContractError, DataMissingError, InterruptedRun, UsageError
+from benchsuite.errors import (
+    ContractError,
+    DataMissingError,
+    InputError,
+    InterruptedRun,
+    UsageError,
+)
 from benchsuite.targets import Target
 from benchsuite.training import augmentation, plan
 from benchsuite.training.log import STEPS, VALIDATION, read_log
@@ -335,6 +341,27 @@ def test_an_interrupted_validation_is_made_up_for(request_, tmp_path, monkeypatc
     resumed = run(replace(request_, resume=True))
     assert_same(weights(resumed), weights(whole))
     assert read_log(request_.out, VALIDATION)["step"].to_pylist() == [4, 8, 12]
+
+
+def test_an_image_that_cannot_be_read_costs_nothing(request_, tmp_path, monkeypatch):
+    whole = run(replace(request_, out=tmp_path / "whole"))
+    load, broken = Squares.load, Measurer.seen[13][0]
+    loaded = []
+
+    def load_or_fail(self, record):
+        loaded.append(record.id)
+        if record.id == broken and loaded.count(broken) == 3:
+            raise InputError("is truncated", file=record.file_name)
+        return load(self, record)
+
+    monkeypatch.setattr(Squares, "load", load_or_fail)
+    with pytest.raises(InputError, match="is truncated"):
+        run(request_)
+    monkeypatch.setattr(Squares, "load", load)
+    # All that was done of the third epoch is kept, though no checkpoint was due after step 5.
+    state = torch.load(request_.out / "last" / "state.pt", weights_only=True)
+    assert state["training"]["step"] == read_log(request_.out).num_rows >= 6
+    assert_same(weights(run(replace(request_, resume=True))), weights(whole))
 
 
 def test_a_loss_that_is_no_number_stops_it(request_):
