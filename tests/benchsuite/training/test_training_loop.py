@@ -40,6 +40,7 @@ from benchsuite.errors import (
 )
 from benchsuite.targets import Target
 from benchsuite.training import augmentation, plan
+from benchsuite.training.identity import training_identity
 from benchsuite.training.log import STEPS, VALIDATION, read_log
 from benchsuite.training.loop import train
 from benchsuite.training.nonfinite import NonFiniteError
@@ -441,6 +442,19 @@ def test_what_has_no_influence_may_change_at_a_resume(request_):
     again = replace(request_, resume=True)
     outcome = run(again, iterations=2, validate_every=1, log_every=3)
     assert outcome.steps == 2
+
+
+def test_two_processes_may_go_on_where_one_stopped(request_, monkeypatch):
+    def identity(**training):
+        settings = replace(request_, overrides={"training": training})
+        return training_identity(plan_training(settings))
+
+    alone = identity(accumulate=2)
+    for name, value in {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert identity(accumulate=1) == alone
+    # Batches of another size are another training.
+    assert identity(accumulate=2) != alone
 
 
 def test_early_stopping(request_):
