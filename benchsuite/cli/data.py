@@ -270,8 +270,8 @@ def show(recipe: str | None, overrides: tuple[str, ...], as_json: bool, **given:
     """Draw images with their truth, each beside what a recipe's augmentations make of it."""
     from benchsuite.options import parse_overrides
     from benchsuite.progress import progress
-    from benchsuite.training.plan import TABLES
     from benchsuite.training.preview import PreviewRequest, draw_preview
+    from benchsuite.training.request import TABLES
 
     if recipe is not None and "=" in recipe:
         overrides, recipe = (recipe, *overrides), None

@@ -108,7 +108,8 @@ def train(overrides: tuple[str, ...], dry_run: bool, as_json: bool, **given: Any
     weights that an uninterrupted training ends with.
     """
     from benchsuite.options import parse_overrides
-    from benchsuite.training.plan import TABLES, TrainingRequest, plan_training
+    from benchsuite.training.plan import plan_training
+    from benchsuite.training.request import TABLES, TrainingRequest
 
     request = TrainingRequest(
         **given,

@@ -25,7 +25,8 @@ from benchsuite.training.example import Example
 from benchsuite.training.joined_sets import Examples, JoinedSets
 from benchsuite.training.micro_batch import MicroBatchMaker
 from benchsuite.training.options import SamplerOptions
-from benchsuite.training.plan import NO_VALIDATION, TrainingRequest, plan_training
+from benchsuite.training.plan import plan_training
+from benchsuite.training.request import NO_VALIDATION, TrainingRequest
 from benchsuite.training.sampling import build_stream
 from benchsuite.training.training_set import TrainingSet
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchsuite.training.plan import NO_VALIDATION, TrainingPlan, TrainingRequest, plan_training
+from benchsuite.training.plan import TrainingPlan, plan_training
+from benchsuite.training.request import NO_VALIDATION, TrainingRequest
 
 RECIPE = "mask_rcnn_R_18_FPN_shapes"
 

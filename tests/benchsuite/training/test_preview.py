@@ -98,7 +98,8 @@ def test_with_a_recipe_they_are_the_first_of_its_training(
     request_for: Callable[..., PreviewRequest],
 ) -> None:
     from benchsuite.training.micro_batch import MicroBatchMaker
-    from benchsuite.training.plan import TrainingRequest, plan_training
+    from benchsuite.training.plan import plan_training
+    from benchsuite.training.request import TrainingRequest
     from benchsuite.training.sampling import build_stream
 
     request = request_for(recipe="mask_rcnn_R_50_FPN_1x", seed=4)

@@ -45,7 +45,8 @@ from benchsuite.training.log import STEPS, VALIDATION, read_log
 from benchsuite.training.loop import train
 from benchsuite.training.nonfinite import NonFiniteError
 from benchsuite.training.out_of_memory import OutOfMemoryError
-from benchsuite.training.plan import TrainingRequest, plan_training
+from benchsuite.training.plan import plan_training
+from benchsuite.training.request import TrainingRequest
 
 CATEGORIES = (Category(7, "square"),)
 COUNT = 12
