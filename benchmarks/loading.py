@@ -138,12 +138,12 @@ Sizes = list[tuple[int, int]]
 
 def ours(folder: Path, masks: bool) -> Iterator[tuple[Sizes, int]]:
     from benchsuite.resolve import open_dataset
-    from benchsuite.training.augmentation import build_augmentation
-    from benchsuite.training.draws import Share
-    from benchsuite.training.loader import open_loader
+    from benchsuite.training.augmentation.augmentation import build_augmentation
+    from benchsuite.training.data.training_set import TrainingSet
+    from benchsuite.training.loading.loader import open_loader
     from benchsuite.training.options import SamplerOptions
-    from benchsuite.training.sampling import build_stream
-    from benchsuite.training.training_set import TrainingSet
+    from benchsuite.training.order.draws import Share
+    from benchsuite.training.order.sampling import build_stream
 
     tasks = ("bbox", "segm") if masks else ("bbox",)
     opened = open_dataset(str(folder / "truth.json"), images=folder / "images")

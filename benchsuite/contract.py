@@ -19,12 +19,13 @@ The version is ``(major, minor)``.
 History
 -------
 * (1, 3): random choices about an image of a batch have a seed of their own (``Target.seed``), and a
-  transform is given what ``benchsuite.training.samples`` makes of an image and its target; a model
-  may be told what belongs to one step, and to do with less memory (``StepwiseModel``,
-  ``RecomputingModel``) and how common its categories are (``CountingModel``), say how large its
-  network sees an image (``ResizingModel``) and how a file of proposals is read that it learns from
-  (``ModelSpec.proposals``), and be given weights to start from (``ModelRequest.initial``,
-  ``StartedModel``).
+  transform is given what ``benchsuite.training.augmentation.samples`` makes of an image and its
+  target; a model may be told what belongs to one step, and to do with less memory
+  (``StepwiseModel``, ``RecomputingModel``) and how common its categories are (``CountingModel``),
+  say how large its network sees an image (``ResizingModel``) and how a file of proposals is read
+  that it learns from (``ModelSpec.proposals``), and be given weights to start from
+  (``ModelRequest.initial``, ``StartedModel``); a dataset may have outlines beside its masks and a
+  source of images that other processes can open (``OutlinedDataset``, ``ImageSourceDataset``).
 * (1, 2): a metric may take options, name its official scorer and evaluate many weightings at once
   (``MetricSpec.options``, ``MetricSpec.official``, ``ResampledMetric``); categories may have a
   frequency; rotated boxes, difficult objects, image attributes, federated annotation and maps given

@@ -189,8 +189,8 @@ class TransformSpec:
         name: what a recipe calls it.
         factory: import string of ``factory(**options) -> torchvision.transforms.v2.Transform``. An
             option that is a table of a transform comes as that transform. What the transform is
-            called with is said in ``benchsuite.training.samples``, and how one mixes several images
-            in ``benchsuite.training.augmentation``.
+            called with is said in ``benchsuite.training.augmentation.samples``, and how one mixes
+            several images in ``benchsuite.training.augmentation.augmentation``.
         summary: one line.
         licence: SPDX identifier of the transform's code.
     """

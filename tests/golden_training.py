@@ -19,9 +19,9 @@ from benchsuite.errors import UsageError
 from benchsuite.protocols import TrainableModel
 from benchsuite.records import Image, ImageRecord
 from benchsuite.targets import Target
-from benchsuite.training.fabric import open_fabric
-from benchsuite.training.loader import MicroBatch
-from benchsuite.training.processes import Processes
+from benchsuite.training.loading.loader import MicroBatch
+from benchsuite.training.processes.fabric import open_fabric
+from benchsuite.training.processes.processes import Processes
 from benchsuite.training.step import Learner, accumulate_gradients, step_of
 
 OPTION_OF = {

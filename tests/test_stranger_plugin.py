@@ -92,8 +92,8 @@ TURN_A_DISC = """
 import json
 import numpy as np
 from benchsuite.resolve import open_dataset
-from benchsuite.training.augmentation import build_augmentation
-from benchsuite.training.training_set import TrainingSet
+from benchsuite.training.augmentation.augmentation import build_augmentation
+from benchsuite.training.data.training_set import TrainingSet
 
 opened = open_dataset("discs")
 example = TrainingSet(opened, opened.dataset.categories, tasks=("bbox",)).example(0)

@@ -21,15 +21,15 @@ from benchsuite.progress import progress
 from benchsuite.protocols import CountingModel, Model, StartedModel
 from benchsuite.resolve import keypoint_layout
 from benchsuite.training.checkpoint import LAST, has_checkpoint, read_state
-from benchsuite.training.fabric import open_fabric
+from benchsuite.training.data.joined_sets import JoinedSets
 from benchsuite.training.identity import check_identity, training_identity
-from benchsuite.training.initial_weights import fetch_initial_weights
-from benchsuite.training.joined_sets import JoinedSets
-from benchsuite.training.loader import Loader, Share, open_loader
-from benchsuite.training.sampling import build_stream
+from benchsuite.training.loading.loader import Loader, Share, open_loader
+from benchsuite.training.order.sampling import build_stream
+from benchsuite.training.processes.fabric import open_fabric
+from benchsuite.training.start.initial_weights import fetch_initial_weights
 from benchsuite.training.state import TrainingState
 from benchsuite.training.trainee import Trainee
-from benchsuite.training.validation import Validator, open_validator
+from benchsuite.training.validation.validation import Validator, open_validator
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -9,8 +9,8 @@ from benchsuite.inference import build_model
 from benchsuite.options import options_to_json
 from benchsuite.protocols import TrainableModel
 from benchsuite.resolve import keypoint_layout
-from benchsuite.training.initial_weights import locate_initial_weights
-from benchsuite.training.schedule import learning_rate_factor
+from benchsuite.training.optimization.schedule import learning_rate_factor
+from benchsuite.training.start.initial_weights import locate_initial_weights
 
 if TYPE_CHECKING:
     from torch import nn

@@ -17,18 +17,18 @@ from benchsuite.errors import BenchsuiteError, InterruptedRun
 from benchsuite.training.beginning import Begun, begin
 from benchsuite.training.checkpoint import BEST, LAST, MODEL, write_checkpoint
 from benchsuite.training.display import RecentSteps, no_display, training_display
-from benchsuite.training.interrupt import InterruptNotice
-from benchsuite.training.log import TrainingLog
-from benchsuite.training.nonfinite import (
+from benchsuite.training.failures.interrupt import InterruptNotice
+from benchsuite.training.failures.nonfinite import (
     NONFINITE,
     batch_report,
     keep_nonfinite,
     nonfinite_error,
 )
-from benchsuite.training.out_of_memory import memory_explained
+from benchsuite.training.failures.out_of_memory import memory_explained
+from benchsuite.training.log import TrainingLog
+from benchsuite.training.optimization.precise_batch_norm import BATCHES, measure_statistics
 from benchsuite.training.outcome import TrainingOutcome
-from benchsuite.training.precise_batch_norm import BATCHES, measure_statistics
-from benchsuite.training.ranks import broadcast_json, gather_bytes
+from benchsuite.training.processes.ranks import broadcast_json, gather_bytes
 from benchsuite.training.step import (
     BatchLosses,
     Unopened,
@@ -38,7 +38,7 @@ from benchsuite.training.step import (
 )
 
 if TYPE_CHECKING:
-    from benchsuite.training.loader import MicroBatch
+    from benchsuite.training.loading.loader import MicroBatch
     from benchsuite.training.plan import TrainingPlan
 
 Row = dict[str, float]

@@ -16,7 +16,10 @@ from benchsuite.resolve import (
     resolve_model,
 )
 from benchsuite.specs import Category, RecipeSpec
-from benchsuite.training.augmentation import Augmentation, build_augmentation
+from benchsuite.training.augmentation.augmentation import Augmentation, build_augmentation
+from benchsuite.training.data.first_examples import FirstExamples
+from benchsuite.training.data.joined_sets import Examples
+from benchsuite.training.data.training_set import TrainingSet
 from benchsuite.training.data_sources import (
     check_tasks,
     learnt_categories,
@@ -24,14 +27,11 @@ from benchsuite.training.data_sources import (
     open_validation_data,
     read_proposals,
 )
-from benchsuite.training.first_examples import FirstExamples
-from benchsuite.training.initial_weights import starting_point
-from benchsuite.training.joined_sets import Examples
 from benchsuite.training.options import TrainingOptions
-from benchsuite.training.processes import Processes, find_processes
+from benchsuite.training.processes.processes import Processes, find_processes
 from benchsuite.training.recipe_options import read_training
 from benchsuite.training.request import TrainingRequest
-from benchsuite.training.training_set import TrainingSet
+from benchsuite.training.start.initial_weights import starting_point
 
 
 @dataclass(frozen=True, slots=True, eq=False)

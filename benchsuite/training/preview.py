@@ -19,16 +19,16 @@ from benchsuite.progress import ShowsProgress, no_progress
 from benchsuite.resolve import keypoint_layout, open_dataset
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite.target_drawing import draw_target
-from benchsuite.training.augmentation import Augmentation, build_augmentation
-from benchsuite.training.draws import Share, Stream
-from benchsuite.training.example import Example
-from benchsuite.training.joined_sets import Examples, JoinedSets
-from benchsuite.training.micro_batch import MicroBatchMaker
+from benchsuite.training.augmentation.augmentation import Augmentation, build_augmentation
+from benchsuite.training.data.example import Example
+from benchsuite.training.data.joined_sets import Examples, JoinedSets
+from benchsuite.training.data.training_set import TrainingSet
+from benchsuite.training.loading.micro_batch import MicroBatchMaker
 from benchsuite.training.options import SamplerOptions
+from benchsuite.training.order.draws import Share, Stream
+from benchsuite.training.order.sampling import build_stream
 from benchsuite.training.plan import plan_training
 from benchsuite.training.request import NO_VALIDATION, TrainingRequest
-from benchsuite.training.sampling import build_stream
-from benchsuite.training.training_set import TrainingSet
 
 SHEET_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """What ``out`` ends with where one picture is to be made of all."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from benchsuite.errors import UsageError
 from benchsuite.options import merge, missing_options, options_to_json, read_options
+from benchsuite.training.optimization.scaling import scale_to_images, scale_to_iterations
 from benchsuite.training.options import TrainingOptions
-from benchsuite.training.scaling import scale_to_images, scale_to_iterations
 
 SCALED = {
     "lr": ("optimizer", "lr"),

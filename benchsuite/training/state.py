@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchsuite.training.options import EarlyStoppingOptions
-    from benchsuite.training.validation import Validation
+    from benchsuite.training.validation.validation import Validation
 
 
 @dataclass(slots=True)

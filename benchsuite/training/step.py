@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from benchsuite.errors import ContractError
 from benchsuite.protocols import StepwiseModel
-from benchsuite.training.gradients import clip_gradients
-from benchsuite.training.sharding import whole
+from benchsuite.training.optimization.gradients import clip_gradients
+from benchsuite.training.processes.sharding import whole
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from benchsuite.protocols import TrainableModel
     from benchsuite.records import Image
     from benchsuite.targets import Target
-    from benchsuite.training.loader import MicroBatch
+    from benchsuite.training.loading.loader import MicroBatch
     from benchsuite.training.options import ClipGradientsOptions
 
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from benchsuite.errors import ContractError, UsageError
 from benchsuite.protocols import RecomputingModel, TrainableModel
-from benchsuite.training.optimizer import build_optimizer
-from benchsuite.training.schedule import learning_rate_factor
-from benchsuite.training.sharding import (
+from benchsuite.training.optimization.optimizer import build_optimizer
+from benchsuite.training.optimization.schedule import learning_rate_factor
+from benchsuite.training.optimization.weight_average import WeightAverage
+from benchsuite.training.processes.sharding import (
     load_whole_optimizer_state,
     load_whole_state,
     whole,
@@ -22,7 +23,6 @@ from benchsuite.training.sharding import (
     whole_state,
 )
 from benchsuite.training.step import Learner, apply_gradients, scales_losses
-from benchsuite.training.weight_average import WeightAverage
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

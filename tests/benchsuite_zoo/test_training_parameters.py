@@ -9,7 +9,7 @@ import pytest
 
 from benchsuite.options import read_options
 from benchsuite.protocols import TrainableModel
-from benchsuite.training.optimizer import build_optimizer
+from benchsuite.training.optimization.optimizer import build_optimizer
 from benchsuite.training.options import TrainingOptions
 from benchsuite_plugins.models.from_recipe import build_on_meta
 from benchsuite_zoo.recipes import read_recipe

@@ -9,9 +9,9 @@ import pytest
 
 from benchsuite.options import read_options
 from benchsuite.plugins import registry
-from benchsuite.training.augmentation import build_augmentation
+from benchsuite.training.augmentation.augmentation import build_augmentation
 from benchsuite.training.options import TrainingOptions
-from benchsuite.training.published_urls import published_url
+from benchsuite.training.start.published_urls import published_url
 from benchsuite_zoo.recipes import read_recipe, recipe_names
 
 TRAINED = [name for name in recipe_names() if "training" in read_recipe(name)]

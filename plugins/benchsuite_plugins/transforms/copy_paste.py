@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from benchsuite.training.sample_instances import (
+from benchsuite.training.augmentation.sample_instances import (
     Sample,
     joined_instances,
     mask_boxes,
@@ -21,7 +21,7 @@ from benchsuite.training.sample_instances import (
     painted_masks,
     with_painted_masks,
 )
-from benchsuite.training.sample_tensors import Boxes, Keypoints
+from benchsuite.training.augmentation.sample_tensors import Boxes, Keypoints
 
 Mask = NDArray[np.bool_]
 

@@ -1,6 +1,6 @@
 """Crops, as Detectron2 draws them.
 
-Boxes, masks and points are cut with the image: see ``benchsuite.training.samples``.
+Boxes, masks and points are cut with the image: see ``benchsuite.training.augmentation.samples``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from benchsuite.errors import unknown_name
-from benchsuite.training.sample_tensors import SemanticMap
+from benchsuite.training.augmentation.sample_tensors import SemanticMap
 from benchsuite_plugins.transforms.resizing import image_size
 
 CROP_TYPES = ("relative", "relative_range", "absolute", "absolute_range")

@@ -12,8 +12,8 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
 from benchsuite.errors import unknown_name
-from benchsuite.training.sample_instances import Sample, joined_instances
-from benchsuite.training.sample_tensors import Regions, SemanticMap
+from benchsuite.training.augmentation.sample_instances import Sample, joined_instances
+from benchsuite.training.augmentation.sample_tensors import Regions, SemanticMap
 from benchsuite_plugins.transforms.resizing import FILTERS, resize
 
 

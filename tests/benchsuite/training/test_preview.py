@@ -12,7 +12,7 @@ import pytest
 
 from benchsuite.cli.main import main
 from benchsuite.errors import UsageError
-from benchsuite.training.draws import Share
+from benchsuite.training.order.draws import Share
 from benchsuite.training.preview import (
     PreviewRequest,
     draw_preview,
@@ -97,10 +97,10 @@ def test_the_seed_says_which_images_and_how(request_for: Callable[..., PreviewRe
 def test_with_a_recipe_they_are_the_first_of_its_training(
     request_for: Callable[..., PreviewRequest],
 ) -> None:
-    from benchsuite.training.micro_batch import MicroBatchMaker
+    from benchsuite.training.loading.micro_batch import MicroBatchMaker
+    from benchsuite.training.order.sampling import build_stream
     from benchsuite.training.plan import plan_training
     from benchsuite.training.request import TrainingRequest
-    from benchsuite.training.sampling import build_stream
 
     request = request_for(recipe="mask_rcnn_R_50_FPN_1x", seed=4)
     plan = plan_training(

@@ -39,12 +39,13 @@ from benchsuite.errors import (
     UsageError,
 )
 from benchsuite.targets import Target
-from benchsuite.training import augmentation, plan
+from benchsuite.training import plan
+from benchsuite.training.augmentation import augmentation
+from benchsuite.training.failures.nonfinite import NonFiniteError
+from benchsuite.training.failures.out_of_memory import OutOfMemoryError
 from benchsuite.training.identity import training_identity
 from benchsuite.training.log import STEPS, VALIDATION, read_log
 from benchsuite.training.loop import train
-from benchsuite.training.nonfinite import NonFiniteError
-from benchsuite.training.out_of_memory import OutOfMemoryError
 from benchsuite.training.plan import plan_training
 from benchsuite.training.request import TrainingRequest
 

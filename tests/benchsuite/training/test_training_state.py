@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchsuite.training.options import EarlyStoppingOptions
 from benchsuite.training.state import TrainingState
-from benchsuite.training.validation import Best, Validation
+from benchsuite.training.validation.validation import Best, Validation
 
 
 def take(state, value, stopping=None, higher_is_better=True):

@@ -10,8 +10,8 @@ import pytest
 
 from benchsuite.records import Image, ImageRecord
 from benchsuite.targets import Target
-from benchsuite.training.augmentation import Augmentation
-from benchsuite.training.example import Example
+from benchsuite.training.augmentation.augmentation import Augmentation
+from benchsuite.training.data.example import Example
 
 TASKS = ("bbox", "segm", "keypoints", "semantic")
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchsuite.errors import UsageError
-from benchsuite.training.sample_tensors import SemanticMap
+from benchsuite.training.augmentation.sample_tensors import SemanticMap
 from benchsuite_kernels.columns import rle
 from benchsuite_plugins.transforms.cropping import (
     CategoryAreaCrop,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchsuite.training.augmentation import Augmentation
-from benchsuite.training.example import Example
+from benchsuite.training.augmentation.augmentation import Augmentation
+from benchsuite.training.data.example import Example
 from benchsuite_plugins.transforms.copy_paste import SimpleCopyPaste
 from benchsuite_plugins.transforms.mosaic import Mosaic
 

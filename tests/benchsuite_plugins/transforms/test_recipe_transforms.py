@@ -12,8 +12,8 @@ from benchsuite.plugins import registry
 from benchsuite.records import Image, ImageRecord
 from benchsuite.resolve import use
 from benchsuite.targets import Target
-from benchsuite.training.augmentation import build_augmentation
-from benchsuite.training.example import Example
+from benchsuite.training.augmentation.augmentation import build_augmentation
+from benchsuite.training.data.example import Example
 
 
 def lists_of_augmentations() -> dict[str, Any]:

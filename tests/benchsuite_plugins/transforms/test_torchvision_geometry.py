@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchsuite.plugins import registry
-from benchsuite.training.augmentation import build_transform
+from benchsuite.training.augmentation.augmentation import build_transform
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "RandomRotation": {"degrees": [30, 40], "expand": True},

@@ -1,0 +1,1 @@
+"""What is trained on: images and their truth, from columns that all processes share."""

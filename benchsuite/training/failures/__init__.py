@@ -1,0 +1,1 @@
+"""What can end a training early, and what is said and kept then."""

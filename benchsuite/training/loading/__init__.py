@@ -1,0 +1,1 @@
+"""Micro-batches, loaded ahead by other processes."""

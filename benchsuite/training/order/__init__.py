@@ -1,0 +1,1 @@
+"""In which order images come: a function of the seed and the place in the stream."""
