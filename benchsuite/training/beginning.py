@@ -20,7 +20,7 @@ from benchsuite.inference import build_model
 from benchsuite.progress import progress
 from benchsuite.protocols import CountingModel, Model, StartedModel
 from benchsuite.resolve import keypoint_layout
-from benchsuite.training.checkpoint import LAST, has_checkpoint, read_state
+from benchsuite.training.checkpoint import LAST, has_checkpoint, read_state, read_weights
 from benchsuite.training.data.joined_sets import JoinedSets
 from benchsuite.training.identity import check_identity, training_identity
 from benchsuite.training.loading.loader import Loader, Share, open_loader
@@ -102,7 +102,7 @@ def begin(plan: TrainingPlan, tell: Callable[[str], None]) -> Begun:
     trainee, state = Trainee(model, options, fabric), TrainingState()
     if request.resume:
         kept = read_state(plan.out / LAST)
-        trainee.load_state_dict(kept["trainee"])
+        trainee.load_state_dict(kept["trainee"], read_weights(plan.out / LAST))
         state.load_state_dict(kept["training"])
         tell(f"going on after step {state.step} of {options.iterations}")
     validator = None

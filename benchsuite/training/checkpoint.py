@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchsuite.errors import BenchsuiteError, DataMissingError, InputError
@@ -80,6 +81,24 @@ def read_state(folder: Path) -> dict[str, Any]:
             remedy="Start anew from model.safetensors beside it (--init), or without --resume",
         ) from None
     return state
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """What ``write_checkpoint`` was given as ``weights``, on the CPU.
+
+    Raises:
+        InputError: they are not there, or damaged.
+    """
+    path = folder / MODEL
+    try:
+        weights: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"is not there, truncated or damaged ({error})",
+            file=path,
+            remedy="Start anew, without --resume",
+        ) from None
+    return weights
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -18,6 +18,7 @@ from benchsuite.training.optimization.weight_average import WeightAverage
 from benchsuite.training.processes.sharding import (
     load_whole_optimizer_state,
     load_whole_state,
+    parted_state,
     whole,
     whole_optimizer_state,
     whole_state,
@@ -115,28 +116,34 @@ class Trainee:
         return {name: whole(value) for name, value in self.average.state_dict().items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """All that ``load_state_dict`` needs, tensors and plain values; every process must ask."""
+        """All that ``load_state_dict`` needs beside ``weights``, tensors and plain values; every
+        process must ask."""
         scaler = self.fabric.strategy.precision
         state = {
-            "model": whole_state(self.model),
             "buffers": _unsaved_buffers(self.model),
             "optimizer": whole_optimizer_state(self.optimizer.optimizer),
             "scaler": dict(scaler.state_dict()),
         }
         if self.average is not None:
-            state["average"] = self.average.state_dict()
+            # Then what is kept as weights is the average, which nothing is trained from.
+            state["trained"] = whole_state(self.model)
         return state
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Become what another trainee of the same recipe was."""
-        load_whole_state(self.model, state["model"])
+    def load_state_dict(self, state: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+        """Become what another trainee of the same recipe was.
+
+        Args:
+            state: its ``state_dict``.
+            weights: its ``weights``.
+        """
+        load_whole_state(self.model, state.get("trained", weights))
         load_whole_optimizer_state(self.optimizer.optimizer, state["optimizer"])
         with torch.no_grad():
             for name, buffer in _unsaved_buffers(self.model).items():
                 buffer.copy_(state["buffers"][name])
         self.fabric.strategy.precision.load_state_dict(dict(state["scaler"]))
         if self.average is not None:
-            self.average.load_state_dict(state["average"])
+            self.average.load_state_dict(parted_state(weights, self.average.state_dict()))
 
 
 def _unsaved_buffers(model: nn.Module) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from benchsuite.errors import InputError
 from benchsuite.training.options import EMAOptions
+from benchsuite.training.processes.sharding import own_part
 
 
 class WeightAverage:
@@ -43,8 +44,8 @@ class WeightAverage:
         for name, value in model.state_dict().items():
             average = self._average[name]
             if average.is_floating_point():
-                averages.append(average)
-                values.append(value.to(average.dtype))
+                averages.append(own_part(average))
+                values.append(own_part(value).to(average.dtype))
             else:
                 average.copy_(value)
         update = get_ema_multi_avg_fn(self.decay(step))  # type: ignore[no-untyped-call]

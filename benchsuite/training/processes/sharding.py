@@ -50,6 +50,11 @@ def whole(value: Any) -> Any:
     return value.full_tensor() if isinstance(value, DTensor) else value
 
 
+def own_part(tensor: Tensor) -> Tensor:
+    """What this process holds of a tensor; it shares its memory."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
 def whole_state(model: nn.Module) -> dict[str, Tensor]:
     """The state dict with whole tensors; those that were whole share the model's memory."""
     return {name: whole(value) for name, value in model.state_dict().items()}
@@ -57,8 +62,12 @@ def whole_state(model: nn.Module) -> dict[str, Tensor]:
 
 def load_whole_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Put whole tensors into a model, in place."""
-    own = model.state_dict()
-    model.load_state_dict({name: _parted(value, own[name]) for name, value in state.items()})
+    model.load_state_dict(parted_state(state, model.state_dict()))
+
+
+def parted_state(state: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Whole tensors, cut as those of the same names are."""
+    return {name: _parted(value, like[name]) for name, value in state.items()}
 
 
 def whole_optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -11,7 +11,12 @@ from safetensors.torch import load_file
 
 from benchsuite.errors import BenchsuiteError, DataMissingError, InputError
 from benchsuite.training import checkpoint
-from benchsuite.training.checkpoint import has_checkpoint, read_state, write_checkpoint
+from benchsuite.training.checkpoint import (
+    has_checkpoint,
+    read_state,
+    read_weights,
+    write_checkpoint,
+)
 
 WEIGHTS = {"a": torch.arange(6.0).view(2, 3), "n": torch.tensor(3)}
 STATE = {"step": 3, "betas": (0.9, 0.99), "moments": {0: {"first": torch.ones(2)}}, "best": None}
@@ -52,6 +57,18 @@ def test_a_damaged_state_is_named(tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match=r"state\.pt: is truncated or damaged"):
         read_state(tmp_path / "last")
+
+
+def test_damaged_weights_are_named(tmp_path):
+    write_checkpoint(tmp_path / "last", WEIGHTS, STATE, 3)
+    path = tmp_path / "last" / "model.safetensors"
+    assert read_weights(tmp_path / "last").keys() == WEIGHTS.keys()
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(InputError, match=r"model\.safetensors: .*damaged"):
+        read_weights(tmp_path / "last")
+    path.unlink()
+    with pytest.raises(InputError, match="is not there"):
+        read_weights(tmp_path / "last")
 
 
 class Runs:

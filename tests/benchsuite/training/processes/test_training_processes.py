@@ -28,6 +28,7 @@ ARGS = [
     "training.images_per_batch=2", "training.optimizer.type=SGD", "training.optimizer.lr=0.01",
     "training.schedule.type=step", "training.schedule.steps=[15]",
     "training.schedule.warmup_iters=5", "training.init=", "training.validation.limit=3",
+    "training.ema.decay=0.9", "training.clip_gradients.value=20",
     "training.precision=fp32", "training.augmentations=[]", "training.auto_scale=false",
 ]  # fmt: skip
 
