@@ -26,6 +26,7 @@ def image(tmp_path):
 def test_a_json_and_a_picture_an_image(image, tmp_path, capsys):
     out = tmp_path / "out"
     args = ["predict", MODEL, str(image), "--out", str(out), "--json", "--threads", "1"]
+    args += ["--weights", "random"]
     assert main([*args, "model.roi_heads.score_thresh_test=0.0"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["weights"] == "random"

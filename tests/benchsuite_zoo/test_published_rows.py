@@ -89,7 +89,10 @@ def test_names_are_the_published_ones() -> None:
 
 def test_recipes_without_weights_have_no_numbers() -> None:
     for spec in specs():
-        assert bool(spec.weights_url) == bool(spec.published) == bool(spec.model_id), spec.name
+        assert bool(spec.weights_url) == bool(spec.published), spec.name
+        # Weights that come with the zoo are this project's own, and numbered by nobody else.
+        if spec.dataset != "shapes":
+            assert bool(spec.weights_url) == bool(spec.model_id), spec.name
 
 
 def test_tasks_of_the_numbers() -> None:
