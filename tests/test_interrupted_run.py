@@ -28,10 +28,16 @@ def environment(tmp_path_factory):
     return {**os.environ, "BENCHSUITE_CACHE": str(tmp_path_factory.mktemp("cache"))}
 
 
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(out: Path, environment: dict[str, str], *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "benchsuite", *ARGS, *more, "--out", str(out)],
         env=environment,
+        # Whoever runs the tests in the background may have them ignore Ctrl-C.
+        preexec_fn=None if os.name == "nt" else heed_interrupts,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

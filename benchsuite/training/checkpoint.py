@@ -117,7 +117,11 @@ def _write_weights(path: Path, weights: Mapping[str, Tensor], step: int) -> None
             plain = plain.clone()
         seen.add(plain.data_ptr())
         tensors[name] = plain
+    path.touch()
+    mode = path.stat().st_mode
     save_file(tensors, path, metadata={"format": "pt", "step": str(step)})
+    # The library makes files that their owner alone may read.
+    path.chmod(mode)
 
 
 def _explained(error: Exception, folder: Path) -> BenchsuiteError:

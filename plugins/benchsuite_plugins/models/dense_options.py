@@ -47,9 +47,11 @@ class RetinaNetHeadOptions(DenseOptions):
     """RetinaNet's head.
 
     Attributes:
+        top_block_in_feature: what the two levels above the pyramid's own are made from.
         bbox_reg_weights: of dx, dy, dw, dh (see ``box_coder``).
     """
 
+    top_block_in_feature: str = "res5"
     bbox_reg_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
     training: RetinaNetTrainingOptions = field(default_factory=RetinaNetTrainingOptions)
 

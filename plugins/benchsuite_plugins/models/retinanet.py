@@ -36,11 +36,7 @@ def octave_sizes(*sizes: float) -> tuple[tuple[float, ...], ...]:
 
 @dataclass(frozen=True, slots=True)
 class RetinaNetOptions:
-    """RetinaNet; the defaults are those of the published R50-FPN.
-
-    Attributes:
-        top_block_in_feature: what the two levels above the pyramid's own are made from.
-    """
+    """RetinaNet; the defaults are those of the published R50-FPN."""
 
     input: InputOptions = field(default_factory=InputOptions)
     resnet: ResNetOptions = field(
@@ -50,7 +46,6 @@ class RetinaNetOptions:
     anchors: AnchorOptions = field(
         default_factory=lambda: AnchorOptions(sizes=octave_sizes(32, 64, 128, 256, 512))
     )
-    top_block_in_feature: str = "res5"
     retinanet: RetinaNetHeadOptions = field(default_factory=RetinaNetHeadOptions)
 
 
@@ -74,8 +69,8 @@ def build(options: RetinaNetOptions, num_classes: int) -> RetinaNet:
         UsageError: options that do not fit each other.
     """
     bottom_up = ResNet(options.resnet)
-    source = options.top_block_in_feature
-    check_names("top_block_in_feature", (source,), bottom_up.channels)
+    source = options.retinanet.top_block_in_feature
+    check_names("retinanet.top_block_in_feature", (source,), bottom_up.channels)
     top_block = LastLevelP6P7(bottom_up.channels[source], options.fpn.out_channels, source)
     backbone = FPN(bottom_up, options.fpn, top_block)
     in_features = options.retinanet.in_features

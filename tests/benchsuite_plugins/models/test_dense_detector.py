@@ -309,9 +309,10 @@ def test_levels_above_the_pyramid_are_made_from_what_is_asked_for() -> None:
         NARROW_OPTIONS[retinanet],
         resnet=replace(NARROW["resnet"], out_features=("res3", "res4")),
         fpn=replace(NARROW["fpn"], in_features=("res3", "res4")),
-        retinanet=RetinaNetHeadOptions(in_features=("p3", "p4", "p5", "p6")),
+        retinanet=RetinaNetHeadOptions(
+            in_features=("p3", "p4", "p5", "p6"), top_block_in_feature="res4"
+        ),
         anchors=AnchorOptions(sizes=((16.0,), (32.0,), (64.0,), (128.0,))),
-        top_block_in_feature="res4",
     )
     model = retinanet.create(ModelRequest(options=options, categories=CATEGORIES))
     assert model.backbone.top_block.p6.in_channels == 128
@@ -319,9 +320,8 @@ def test_levels_above_the_pyramid_are_made_from_what_is_asked_for() -> None:
     assert {name: each.shape[-1] for name, each in features.items()} == {
         "p3": 8, "p4": 4, "p5": 2, "p6": 1
     }  # fmt: skip
+    head = replace(options.retinanet, top_block_in_feature="res5")
     with pytest.raises(UsageError, match="top_block_in_feature"):
         retinanet.create(
-            ModelRequest(
-                options=replace(options, top_block_in_feature="res5"), categories=CATEGORIES
-            )
+            ModelRequest(options=replace(options, retinanet=head), categories=CATEGORIES)
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, distributed, multiprocessing, nn
+from torch import Tensor, distributed, nn
 
 from benchsuite_plugins.models.layers.sync_batch_norm import SyncBatchNorm2d
 from benchsuite_plugins.models.loss_normalizer import LossNormalizer
@@ -58,7 +60,11 @@ def in_a_process(rank: int, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("processes")
-    multiprocessing.spawn(in_a_process, (folder,), nprocs=len(SHAPES))
+    started = [
+        subprocess.Popen([sys.executable, __file__, str(rank), str(folder)])
+        for rank in range(len(SHAPES))
+    ]
+    assert [each.wait(timeout=120) for each in started] == [0] * len(SHAPES)
     return [torch.load(folder / f"{rank}.pt") for rank in range(len(SHAPES))]
 
 
@@ -89,3 +95,7 @@ def test_one_process_has_the_statistics_of_its_batch() -> None:
 def test_the_normalizer_moves_by_the_mean_over_all_processes(found: list[dict[str, Any]]) -> None:
     # 10 of the second process, 20 and 30 of the third.
     assert [each["average"] for each in found] == pytest.approx([92, 92, 92])
+
+
+if __name__ == "__main__":
+    in_a_process(int(sys.argv[1]), Path(sys.argv[2]))
