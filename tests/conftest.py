@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("benchsuite", deadline=None)
+hypothesis.settings.load_profile("benchsuite")
 
 # Small models are slower on several threads than on one, most of all where tests run side by side.
 # Torch reads this when it is imported; so do the processes that tests start.

@@ -273,8 +273,13 @@ def lists_to_numpy(column: Column, missing: float = 0) -> tuple[NDArray[Any], ND
             lengths.append(np.where(found, rows.shape[1], 0))
             parts.append((rows[found] if chunk.null_count else rows).reshape(-1))
         else:
-            lengths.append(np.where(is_present(chunk), np.diff(to_numpy(chunk.offsets)), 0))
-            parts.append(to_numpy(chunk.flatten(), missing))
+            found, ends = is_present(chunk), to_numpy(chunk.offsets)
+            inner = to_numpy(chunk.values[int(ends[0]) : int(ends[-1])], missing)
+            of_chunk = np.diff(ends)
+            if of_chunk[~found].any():  # a null may hide values
+                inner = inner[np.repeat(found, of_chunk)]
+            lengths.append(np.where(found, of_chunk, 0))
+            parts.append(inner)
     values = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return values, _offsets(np.concatenate(lengths))
 
