@@ -61,13 +61,17 @@ def extents_outside(
     return ~inside
 
 
-def refuse(defects: Iterable[Defect], *, file: str, title: str) -> None:
-    """Raise an ``InputError`` that names them, where there are any."""
+def refuse(defects: Iterable[Defect], *, file: str, dataset: str) -> None:
+    """Raise an ``InputError`` that names them, where there are any.
+
+    Args:
+        dataset: what ``benchsuite data verify`` is given for it.
+    """
     found: Sequence[Defect] = tuple(defects)
     if found:
         raise InputError(
             f"cannot be trained on as it is: {'; '.join(map(str, found))}",
-            file=file or title,
-            remedy=f"`benchsuite data verify {title}` names them all; training.drop_invalid=true "
+            file=file or dataset,
+            remedy=f"`benchsuite data verify {dataset}` names them all; training.drop_invalid=true "
             "leaves them out",
         )

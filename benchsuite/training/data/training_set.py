@@ -60,8 +60,9 @@ class TrainingSet:
     ) -> None:
         dataset, options = opened.dataset, options or DataOptions()
         truth = read_training_truth(opened, categories, tasks)
+        asked = f"{truth.source} --images DIR" if opened.given_as_file else opened.title
         if not (options.drop_invalid or _as_published(opened)):
-            refuse(truth.defects, file=truth.source, title=opened.title)
+            refuse(truth.defects, file=truth.source, dataset=asked)
         self._truth = _learnable(truth, options)
         self._source: ImageSource | Dataset = dataset
         defects = truth.defects
@@ -71,7 +72,7 @@ class TrainingSet:
             if not there.all():
                 absent = Defect("images that are not there", "image", self.image_ids[~there])
                 if not options.drop_invalid:
-                    refuse([absent], file=truth.source, title=opened.title)
+                    refuse([absent], file=truth.source, dataset=asked)
                 defects += (absent,)
                 self._truth = self._truth.take(np.flatnonzero(there), {})
         self._proposals = proposals
