@@ -10,7 +10,7 @@ import click
 from benchsuite.cli.shared_options import (
     command_line,
     dataset_option,
-    echo_json,
+    echo_explained,
     json_option,
     metric_option,
     names_of,
@@ -102,12 +102,7 @@ def run(overrides: tuple[str, ...], dry_run: bool, as_json: bool, **given: Any) 
     if dry_run:
         from benchsuite.dry_run import explain
 
-        explained = explain(plan)
-        if as_json:
-            echo_json(explained)
-        else:
-            for name, value in explained.items():
-                click.echo(f"{name:14} {value}")
+        echo_explained(explain(plan), as_json=as_json)
         return
     outcome = execute(plan, tell)
     show(outcome, plan.opened.title, as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,3 +149,13 @@ def show_parts(parts: Sequence[RenderableType]) -> None:
 
 def echo_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def echo_explained(explained: Mapping[str, Any], *, as_json: bool) -> None:
+    """What ``--dry-run`` found: a line each, or one JSON object."""
+    if as_json:
+        echo_json(explained)
+        return
+    width = max(map(len, explained))
+    for name, value in explained.items():
+        click.echo(f"{name:{width}} {value}")

@@ -9,6 +9,7 @@ import click
 
 from benchsuite.cli.shared_options import (
     command_line,
+    echo_explained,
     echo_json,
     json_option,
     names_of,
@@ -121,12 +122,7 @@ def train(overrides: tuple[str, ...], dry_run: bool, as_json: bool, **given: Any
     if dry_run:
         from benchsuite.training.dry_run import explain
 
-        explained = explain(plan)
-        if as_json:
-            echo_json(explained)
-        else:
-            for name, value in explained.items():
-                click.echo(f"{name:20} {value}")
+        echo_explained(explain(plan), as_json=as_json)
         return
     from benchsuite.training.loop import train as walk
     from benchsuite.training.outcome import render
