@@ -4,13 +4,16 @@ The C++ kernels live in one extension module, ``benchsuite_kernels._native``, wh
 there is a compiler. It is imported when the first operator is called. Where it cannot be used,
 every operator falls back on its reference, and ``why_reference`` tells the reason.
 
-The environment variable ``BENCHSUITE_KERNELS=reference`` forces the references; it is read once,
-at the first use.
+The environment variable ``BENCHSUITE_KERNELS`` forces what serves CPU tensors: ``reference``, or
+``emulated``, which runs the CUDA sources on the CPU (slow: it is for tests). It is read once, at
+the first use.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -49,22 +52,53 @@ OPERATORS = (
 )
 """Every operator, by the name that ``implementations`` and ``served`` use."""
 
-INTERFACE = 4
+INTERFACE = 5
 """Counts changes of the extension's functions; an extension built for another one is not used."""
 
 VARIABLE = "BENCHSUITE_KERNELS"
 
+WANTED = ("", "c++", "reference", "emulated")
+
 _tally: dict[str, dict[str, None]] = {}
+_required = False
+_mode: str | None = None
+
+
+def _wanted() -> str:
+    """What is forced: one of ``WANTED``."""
+    global _mode
+    if _mode is None:
+        _mode = os.environ.get(VARIABLE, "")
+        if _mode not in WANTED:
+            raise ValueError(f"{VARIABLE}={_mode!r} is not known; use {', '.join(WANTED[1:])}")
+    return _mode
+
+
+@contextmanager
+def serving(implementation: str) -> Iterator[None]:
+    """Force ``"c++"``, ``"reference"`` or ``"emulated"`` in all threads, for as long as this lasts.
+
+    Raises:
+        ValueError: another name.
+    """
+    global _mode
+    if implementation not in WANTED:
+        raise ValueError(f"implementation {implementation!r}: use {', '.join(WANTED[1:])}")
+    before, _mode = _wanted(), implementation
+    try:
+        yield
+    finally:
+        _mode = before
+
+
+def emulating() -> bool:
+    """Whether CUDA sources serve tensors on the CPU."""
+    return _wanted() == "emulated"
 
 
 @cache
 def _load() -> tuple[ModuleType | None, str | None]:
     """The extension, or ``None`` and the reason why not."""
-    wanted = os.environ.get(VARIABLE, "")
-    if wanted not in ("", "c++", "reference"):
-        raise ValueError(f"{VARIABLE}={wanted!r} is not known; use 'c++' or 'reference'")
-    if wanted == "reference":
-        return None, f"{VARIABLE}=reference is set"
     try:
         native = import_module("benchsuite_kernels._native")
     except ModuleNotFoundError as error:
@@ -87,12 +121,19 @@ def _load() -> tuple[ModuleType | None, str | None]:
 
 def native() -> ModuleType | None:
     """The extension module, or ``None`` where the references serve."""
-    return _load()[0]
+    return None if _wanted() == "reference" else _load()[0]
+
+
+def extension() -> ModuleType:
+    """The extension module, where ``native()`` has told that it is there."""
+    found = _load()[0]
+    assert found is not None
+    return found
 
 
 def why_reference() -> str | None:
     """Why the references serve in place of the C++ kernels; ``None`` where the kernels do."""
-    return _load()[1]
+    return f"{VARIABLE}=reference is set" if _wanted() == "reference" else _load()[1]
 
 
 def implementations() -> dict[str, str]:
@@ -106,11 +147,27 @@ def tally(operator: str, implementation: str) -> None:
     _tally.setdefault(operator, {})[implementation] = None
 
 
+def require_kernels(required: bool) -> None:
+    """Whether an operator that only its reference can serve is an error from now on."""
+    global _required
+    _required = required
+
+
+def refuse_reference(operator: str) -> None:
+    """Raise where kernels are required, since the reference is about to serve.
+
+    Raises:
+        RuntimeError: kernels are required.
+    """
+    if _required:
+        raise RuntimeError(f"no kernel serves {operator}, and kernels are required")
+
+
 def served() -> dict[str, str]:
     """Operator name to what served its calls since ``reset_served``, in order of first use.
 
-    Values are ``"c++"``, ``"reference"`` or ``"torchvision"``; where several took turns they are
-    joined (``"c++, torchvision"``). Operators that were not called are absent.
+    Values are ``"c++"``, ``"cuda"``, ``"emulated"`` or ``"reference"``; where several took turns
+    they are joined (``"c++, reference"``). Operators that were not called are absent.
     """
     return {operator: ", ".join(by) for operator, by in _tally.items()}
 

@@ -19,6 +19,7 @@ namespace benchsuite {
 
 namespace py = pybind11;
 
+void bind_batched_nms(py::module_& module);
 void bind_coco_json(py::module_& module);
 void bind_detection_match(py::module_& module);
 void bind_federated(py::module_& module);

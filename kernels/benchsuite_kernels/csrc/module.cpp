@@ -4,12 +4,13 @@
 namespace {
 
 // Changes with every change of a bound function; see INTERFACE in dispatch.py.
-constexpr int kInterface = 4;
+constexpr int kInterface = 5;
 
 }  // namespace
 
 PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   module.attr("INTERFACE") = kInterface;
+  benchsuite::bind_batched_nms(module);
   benchsuite::bind_coco_json(module);
   benchsuite::bind_detection_match(module);
   benchsuite::bind_federated(module);

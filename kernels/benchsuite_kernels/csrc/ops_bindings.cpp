@@ -1,4 +1,3 @@
-#include "batched_nms.hpp"
 #include "bindings.hpp"
 #include "paste_masks.hpp"
 #include "roi_align.hpp"
@@ -84,21 +83,6 @@ void bound_roi_align_backward(std::vector<Array<float>> sums, bool channels_last
   task.run(threads);
 }
 
-Array<int64_t> bound_batched_nms(const Array<float>& boxes, const Array<float>& scores,
-                                 const Array<int64_t>& groups, double iou_threshold, int threads) {
-  const py::ssize_t count = scores.size();
-  require(boxes, "boxes", {count, 4});
-  require(scores, "scores", {count});
-  require(groups, "groups", {count});
-  std::vector<int64_t> kept;
-  {
-    const py::gil_scoped_release release;
-    kept = batched_nms(boxes.data(), scores.data(), groups.data(), count, iou_threshold,
-                       threads);
-  }
-  return Array<int64_t>(static_cast<py::ssize_t>(kept.size()), kept.data());
-}
-
 py::list bound_paste_masks(const Array<float>& masks, const Array<float>& boxes, const Size& size,
                            double threshold, int threads) {
   if (masks.ndim() != 3) throw py::value_error("masks have three axes");
@@ -127,9 +111,6 @@ void bind_ops(py::module_& module) {
              py::arg("channels_last"), py::arg("boxes").noconvert(),
              py::arg("batch_index").noconvert(), py::arg("levels").noconvert(), py::arg("scales"),
              py::arg("sampling_ratio"), py::arg("gradient").noconvert(), py::arg("threads"));
-  module.def("batched_nms", &bound_batched_nms, py::arg("boxes").noconvert(),
-             py::arg("scores").noconvert(), py::arg("groups").noconvert(),
-             py::arg("iou_threshold"), py::arg("threads"));
   module.def("paste_masks", &bound_paste_masks, py::arg("masks").noconvert(),
              py::arg("boxes").noconvert(), py::arg("size"), py::arg("threshold"),
              py::arg("threads"));

@@ -7,8 +7,9 @@ from torch import Tensor
 from torchvision.ops import batched_nms as torchvision_batched_nms
 from torchvision.ops import nms as torchvision_nms
 
-from benchsuite_kernels.dispatch import native, tally
-from benchsuite_kernels.ops.tensors import as_array, kernel_takes
+from benchsuite_kernels.dispatch import extension
+from benchsuite_kernels.ops.registration import register
+from benchsuite_kernels.ops.tensors import stored
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
@@ -36,32 +37,44 @@ def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: fl
             f"boxes {tuple(boxes.shape)}, scores {tuple(scores.shape)} and groups "
             f"{tuple(groups.shape)} are not (N, 4), (N,) and (N,)"
         )
-    extension = native()
-    if extension is not None and kernel_takes(boxes, scores):
-        tally("batched_nms", "c++")
-        kept = extension.batched_nms(
-            as_array(boxes, torch.float32),
-            as_array(scores, torch.float32),
-            as_array(groups, torch.int64),
-            iou_threshold,
-            torch.get_num_threads(),
-        )
-        return torch.from_numpy(kept)
-    if boxes.device.type != "cpu":
-        # Boxes moved apart by group, in one launch: a loop over groups would wait for the device
-        # at each. Overlaps within rounding of the threshold may fall to the other side.
-        tally("batched_nms", "torchvision")
-        result: Tensor = torchvision_batched_nms(boxes, scores, groups, iou_threshold)
-        return result
-    tally("batched_nms", "reference")
-    return reference(boxes, scores, groups, iou_threshold)
+    kept: Tensor = _operator(boxes, scores, groups, iou_threshold)
+    return kept
 
 
 def reference(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
-    """``batched_nms`` by torchvision, a group at a time; float32 and float64."""
+    """``batched_nms`` by torchvision; float32 and float64.
+
+    On the CPU a group at a time; elsewhere boxes are moved apart by group, in one launch, since a
+    loop over groups would wait for the device at each. There overlaps within rounding of the
+    threshold may fall to the other side.
+    """
+    if boxes.device.type != "cpu":
+        return torchvision_batched_nms(boxes, scores, groups, iou_threshold)  # type: ignore[no-any-return]
     keep = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     for group in torch.unique(groups):
         members = torch.nonzero(groups == group).squeeze(1)
         keep[members[torchvision_nms(boxes[members], scores[members], iou_threshold)]] = True
     order = scores.argsort(descending=True, stable=True)
     return order[keep[order]]
+
+
+def _native(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
+    if boxes.dtype is not torch.float32 or scores.dtype is not torch.float32:
+        return NotImplemented
+    kept = torch.empty_like(groups, memory_format=torch.contiguous_format)
+    count = extension().batched_nms(
+        stored(boxes), stored(scores), stored(groups), iou_threshold, kept, torch.get_num_threads()
+    )
+    return kept[:count]
+
+
+def _fake(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
+    return groups.new_empty(torch.library.get_ctx().new_dynamic_size())
+
+
+_operator = register(
+    "batched_nms(Tensor boxes, Tensor scores, Tensor groups, float iou_threshold) -> Tensor",
+    reference=reference,
+    native=_native,
+    fake=_fake,
+)

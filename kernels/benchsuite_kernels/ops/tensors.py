@@ -26,6 +26,11 @@ def kernel_takes(*tensors: Tensor, differentiable: bool = False) -> bool:
     )
 
 
+def stored(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy of it, as C++ reads it: its last axis densest, no gap."""
+    return tensor if tensor.is_contiguous() else tensor.contiguous()
+
+
 def as_array(tensor: Tensor, dtype: torch.dtype) -> NDArray[Any]:
     """The CPU tensor as a C-contiguous array, sharing memory where it already is one."""
     if tensor.dtype != dtype:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from importlib import import_module
 
 import pytest
 import torch
@@ -12,19 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchsuite_kernels import reset_served, served
-from benchsuite_kernels.dispatch import native
 from benchsuite_kernels.ops import batched_nms
-
-module = import_module("benchsuite_kernels.ops.batched_nms")
-
-
-@pytest.fixture(params=["reference", "c++"])
-def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    extension = native()
-    if request.param == "c++" and extension is None:
-        pytest.skip("the extension is not built")
-    monkeypatch.setattr(module, "native", lambda: extension if request.param == "c++" else None)
-    return request.param
 
 
 def clustered_boxes(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,1 @@
+"""CUDA kernels: sources, how they are compiled and launched by CuPy, and their emulation."""
