@@ -1,0 +1,1 @@
+"""Models of ours and their peers, as ``inference.py`` measures them."""
