@@ -30,6 +30,7 @@ OPERATORS = (
     "match_detections",
     "match_groups",
     "match_order",
+    "nms_per_image",
     "order_by_group",
     "overlapping_pairs",
     "paste_masks_to_rle",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benchsuite_kernels.ops.batched_nms import batched_nms
+from benchsuite_kernels.ops.nms_per_image import nms_per_image
 from benchsuite_kernels.ops.paste_masks import paste_masks_to_rle
 from benchsuite_kernels.ops.roi_align import roi_align
 
-__all__ = ["batched_nms", "paste_masks_to_rle", "roi_align"]
+__all__ = ["batched_nms", "nms_per_image", "paste_masks_to_rle", "roi_align"]
