@@ -1,0 +1,1 @@
+"""Data and sides of the loaders, as ``loading.py`` measures them."""

@@ -1,0 +1,1 @@
+"""Inputs and both sides of a training step, as ``training.py`` measures it."""
