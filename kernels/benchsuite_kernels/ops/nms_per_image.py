@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.batched_nms import reference as ragged_reference
 from benchsuite_kernels.ops.registration import register
+from benchsuite_kernels.ops.tensors import stored
 
 
 def nms_per_image(
@@ -67,6 +69,26 @@ def reference(
     return index, counts
 
 
+def _native(
+    boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float, limit: int
+) -> tuple[Tensor, Tensor]:
+    if boxes.dtype is not torch.float32 or scores.dtype is not torch.float32:
+        return NotImplemented
+    images = len(scores)
+    index = torch.empty((images, limit), dtype=torch.int64)
+    counts = torch.empty(images, dtype=torch.int64)
+    extension().nms_per_image(
+        stored(boxes),
+        stored(scores),
+        stored(groups),
+        iou_threshold,
+        index,
+        counts,
+        torch.get_num_threads(),
+    )
+    return index, counts
+
+
 def _fake(
     boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float, limit: int
 ) -> tuple[Tensor, Tensor]:
@@ -77,5 +99,6 @@ _operator = register(
     "nms_per_image(Tensor boxes, Tensor scores, Tensor groups, float iou_threshold, int limit)"
     " -> (Tensor, Tensor)",
     reference=reference,
+    native=_native,
     fake=_fake,
 )
