@@ -50,6 +50,8 @@ OPERATORS = (
     "rotated_iou",
     "scan_annotations",
     "scan_results",
+    "sigmoid_focal_loss",
+    "sigmoid_focal_loss_sum",
 )
 """Every operator, by the name that ``implementations`` and ``served`` use."""
 

@@ -32,6 +32,7 @@ void bind_resize(py::module_& module);
 void bind_rle(py::module_& module);
 void bind_rle_batch(py::module_& module);
 void bind_rotated_iou(py::module_& module);
+void bind_sigmoid_focal_loss(py::module_& module);
 
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;

@@ -6,5 +6,14 @@ from benchsuite_kernels.ops.batched_nms import batched_nms
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
 from benchsuite_kernels.ops.paste_masks import paste_masks_to_rle
 from benchsuite_kernels.ops.roi_align import roi_align
+from benchsuite_kernels.ops.sigmoid_focal_loss import sigmoid_focal_loss
+from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
 
-__all__ = ["batched_nms", "nms_per_image", "paste_masks_to_rle", "roi_align"]
+__all__ = [
+    "batched_nms",
+    "nms_per_image",
+    "paste_masks_to_rle",
+    "roi_align",
+    "sigmoid_focal_loss",
+    "sigmoid_focal_loss_sum",
+]

@@ -28,7 +28,14 @@ class DenseTargets:
     boxes: Tensor
     counted: Tensor
 
-    def classes(self, num_classes: int) -> Tensor:
+    def class_index(self, num_classes: int) -> Tensor:
+        """(N, M) int64: the class of what is positive, ``num_classes`` for background, -1 for what
+        does not count."""
+        index = torch.where(self.counted, num_classes, -1)
+        index[self.image, self.anchor] = self.labels
+        return index
+
+    def one_hot(self, num_classes: int) -> Tensor:
         """(N, M, num_classes) float32: 1 for the class of what is positive, else 0."""
         one_hot = torch.zeros((*self.counted.shape, num_classes), device=self.counted.device)
         one_hot[self.image, self.anchor, self.labels] = 1

@@ -27,10 +27,9 @@ class FCOSLosses(nn.Module):
 
     def __init__(self, options: FCOSTrainingOptions, coder: PointCoder, num_classes: int) -> None:
         super().__init__()
-        self.num_classes = num_classes
         self.coder = coder
         self.matcher = FCOSMatcher(options.center_sampling_radius)
-        self.losses = DenseLosses(options, coder)
+        self.losses = DenseLosses(options, coder, num_classes)
 
     def forward(
         self,
@@ -47,12 +46,7 @@ class FCOSLosses(nn.Module):
         logits, deltas, centerness = outputs
         every = torch.cat(list(squares))
         targets = dense_targets(*self.matcher(squares, truth), truth)
-        class_loss, box_loss, divisor = self.losses(
-            torch.cat([flatten_anchors(level, self.num_classes) for level in logits], dim=1),
-            torch.cat([flatten_anchors(level, 4) for level in deltas], dim=1),
-            every,
-            targets,
-        )
+        class_loss, box_loss, divisor = self.losses(logits, deltas, every, targets)
         flat = torch.cat([flatten_anchors(level, 1).squeeze(-1) for level in centerness], dim=1)
         centerness_loss = F.binary_cross_entropy_with_logits(
             flat[targets.image, targets.anchor].float(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -13,6 +13,22 @@ from benchsuite.specs import LossSpec, load
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Of predictions and targets, unreduced (see ``LossSpec``)."""
+
+
+@runtime_checkable
+class LossOfMaps(Protocol):
+    """A ``binary`` loss that can also be summed over a head's output as it lies: it needs no
+    targets of the logits' shape."""
+
+    def sum_of_maps(self, logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+        """The sum over all anchors that count: () float32.
+
+        Args:
+            logits: (N, A * K, H, W).
+            labels: (N, H * W * A) int64: a class, 0 to K - 1; K for background; negative for what
+                does not count.
+            num_classes: K.
+        """
 
 
 def named_loss(

@@ -11,7 +11,6 @@ from benchsuite_plugins.models.box_regression_loss import Coder
 from benchsuite_plugins.models.dense_losses import DenseLosses
 from benchsuite_plugins.models.dense_targets import dense_targets
 from benchsuite_plugins.models.dense_training_options import RetinaNetTrainingOptions
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.match_anchors import match_anchors
 from benchsuite_plugins.models.matcher import Matcher
 from benchsuite_plugins.models.target_batch import TargetBatch
@@ -26,11 +25,10 @@ class RetinaNetLosses(nn.Module):
 
     def __init__(self, options: RetinaNetTrainingOptions, coder: Coder, num_classes: int) -> None:
         super().__init__()
-        self.num_classes = num_classes
         self.matcher = Matcher(
             options.iou_thresholds, options.iou_labels, options.low_quality_matches
         )
-        self.losses = DenseLosses(options, coder)
+        self.losses = DenseLosses(options, coder, num_classes)
 
     def forward(
         self,
@@ -47,8 +45,8 @@ class RetinaNetLosses(nn.Module):
         logits, deltas = outputs
         every = torch.cat(list(anchors))
         class_loss, box_loss, _ = self.losses(
-            torch.cat([flatten_anchors(level, self.num_classes) for level in logits], dim=1),
-            torch.cat([flatten_anchors(level, 4) for level in deltas], dim=1),
+            logits,
+            deltas,
             every,
             dense_targets(*match_anchors(every, truth, self.matcher), truth),
         )
