@@ -26,7 +26,6 @@ class Case:
         task: as competitors know it.
         truth, predictions: file or folder names in the data set's folder.
         peers: who can do it.
-        threads: numbers of threads that the kernel is measured with.
         parquet: whether predictions are also measured from Parquet.
         kernel: whether evaluation alone is measured, apart from reading.
     """
@@ -36,7 +35,6 @@ class Case:
     truth: str
     predictions: str
     peers: tuple[str, ...]
-    threads: tuple[int, ...] = (1, 4)
     parquet: bool = True
     kernel: bool = True
 
@@ -62,7 +60,7 @@ CASES: Mapping[str, Case] = {
     "lvis-bbox": Case("lvis", "lvis-bbox", "truth.json", "boxes.json", LVIS_PEERS),
     "lvis-segm": Case("lvis", "lvis-segm", "truth.json", "masks.json", LVIS_PEERS),
     "objects-2m": Case("objects_2m", "bbox", "truth.json", "boxes.json", RUST_PEERS),
-    "objects-8m": Case("objects_8m", "bbox", "truth.json", "boxes.json", RUST_PEERS, (4,)),
+    "objects-8m": Case("objects_8m", "bbox", "truth.json", "boxes.json", RUST_PEERS),
     "panoptic": Case(
         "panoptic",
         "panoptic",

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from typing import IO, Any
 
 import numpy as np
+from measuring.interleaved import take_turns
+from measuring.sides import Sample, Side
 
 SCRIPT = Path(__file__).with_name("competitors.py")
 REPOSITORY = SCRIPT.resolve().parent.parent.parent
@@ -142,6 +144,9 @@ class Served:
         """Seconds of one evaluation."""
         return self._ask("")
 
+    def side(self) -> Side:
+        return Side(self.evaluate, lambda: Sample(self.evaluate()))
+
     def results(self) -> Mapping[str, np.ndarray]:
         """What an evaluation comes back with."""
         with tempfile.TemporaryDirectory() as folder:
@@ -171,69 +176,52 @@ def results_of(job: Job) -> Mapping[str, np.ndarray]:
 
 
 @dataclass
-class Samples:
-    """One competitor's measurements, and what kept it from more."""
+class Turns:
+    """One competitor's samples, and what kept it from more."""
 
     job: Job
-    seconds: list[float]
-    memory_mib: list[float]
+    samples: list[Sample]
     failure: str = ""
 
     @property
-    def median(self) -> float:
-        return median(self.seconds)
-
-    @property
     def memory(self) -> float:
-        return median(self.memory_mib)
-
-    @property
-    def spread(self) -> float:
-        """The interquartile range over the median; of fewer than four samples, the whole range."""
-        if len(self.seconds) < 2:
-            return float("nan")
-        if len(self.seconds) < 4:
-            return (max(self.seconds) - min(self.seconds)) / self.median
-        first, _, third = quantiles(self.seconds, n=4)
-        return (third - first) / self.median
+        """The median of what its processes held, MiB."""
+        return median(sample.more["mib"] for sample in self.samples)
 
 
-def whole_turns(jobs: list[Job], rounds: int, most_seconds: float) -> list[Samples]:
+def whole_turns(jobs: list[Job], rounds: int, most_seconds: float) -> list[Turns]:
     """Fresh processes, in turns; none is started again that has spent ``most_seconds`` in all."""
-    taken = [Samples(job, [], []) for job in jobs]
+    taken = [Turns(job, []) for job in jobs]
     for turn in range(rounds):
         for one in taken if turn % 2 else reversed(taken):
-            if one.failure or sum(one.seconds) > most_seconds:
+            if one.failure or sum(sample.seconds for sample in one.samples) >= most_seconds:
                 continue
             try:
                 run = run_whole(one.job)
             except CompetitorError as error:
                 one.failure = str(error)
             else:
-                one.seconds.append(run.seconds)
-                one.memory_mib.append(run.memory_mib)
+                one.samples.append(Sample(run.seconds, {"mib": run.memory_mib}))
     return taken
 
 
 def served_turns(
     jobs: list[Job], rounds: int, most_seconds: float
-) -> tuple[list[Samples], list[Mapping[str, np.ndarray]]]:
+) -> tuple[list[Turns], list[Mapping[str, np.ndarray]]]:
     """Evaluations of loaded data, in turns, and each competitor's results (empty if it failed)."""
-    taken = [Samples(job, [], []) for job in jobs]
+    taken = [Turns(job, []) for job in jobs]
     results: list[Mapping[str, np.ndarray]] = [{} for _ in jobs]
+    sides: dict[str, Side] = {}
     with ExitStack() as stack:
-        served: list[Served | None] = []
         for place, one in enumerate(taken):
             try:
                 process = stack.enter_context(Served(one.job))
                 results[place] = process.results()  # which warms up, too
-                served.append(process)
             except CompetitorError as error:
                 one.failure = str(error)
-                served.append(None)
-        for turn in range(rounds):
-            pairs = list(zip(taken, served))
-            for one, process in pairs if turn % 2 else reversed(pairs):
-                if process is not None and sum(one.seconds) <= most_seconds:
-                    one.seconds.append(process.evaluate())
+            else:
+                sides[one.job.competitor] = process.side()
+        samples = take_turns(sides, rounds, most_seconds)
+    for one in taken:
+        one.samples = samples.get(one.job.competitor, [])
     return taken, results

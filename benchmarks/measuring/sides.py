@@ -77,8 +77,8 @@ def in_process(make: Callable[[], Case], least_seconds: float = LEAST_SECONDS) -
             case = made()
             case.check(case.ours(), case.theirs())
             yield {
-                OURS: _repeated(case.ours, least_seconds),
-                case.peer: _repeated(case.theirs, least_seconds),
+                OURS: side_of(case.ours, least_seconds),
+                case.peer: side_of(case.theirs, least_seconds),
             }
         finally:
             torch.set_num_threads(before)
@@ -86,7 +86,8 @@ def in_process(make: Callable[[], Case], least_seconds: float = LEAST_SECONDS) -
     return opened
 
 
-def _repeated(call: Callable[[], Any], least_seconds: float) -> Side:
+def side_of(call: Callable[[], Any], least_seconds: float = 0) -> Side:
+    """A side in this process; it is called once, to warm up."""
     repeats = max(1, int(least_seconds / max(_timed(call, 1).seconds, 1e-9)))
     return Side(call, lambda: _timed(call, repeats))
 

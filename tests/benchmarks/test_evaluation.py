@@ -110,7 +110,7 @@ def test_the_script_runs(repository: Path, tmp_path: Path) -> None:
     kernels = [row for row in of_pycocotools if row["name"] == "bbox/kernel"]
     assert {row["threads"] for row in kernels} == {1, 4}
     for row in kernels:
-        assert row["difference"] == "equal to the bit"
+        assert row["results"] == "equal to the bit"
         assert row["ratio"] == pytest.approx(row["peer_s"] / row["ours_s"])
     (memory,) = (row for row in of_pycocotools if row["name"] == "bbox/memory")
     assert memory["ours_s"] is None and memory["ours_mib"] > 0 and memory["peer_mib"] > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import sys
 import time
@@ -229,3 +230,37 @@ def test_every_operator_has_its_cases(benchmarks: Path) -> None:
     for name in dispatched:
         case = cases[f"dispatch/{name}"]()
         case.check(case.ours(), case.theirs())
+
+
+@pytest.mark.parametrize(
+    "name", ["coverage", "evaluation", "fine_tuning", "inference", "kernels", "loading", "training"]
+)
+def test_every_file_is_a_script_and_a_suite(
+    benchmarks: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    spec = importlib.util.spec_from_file_location(f"{name}_benchmark", benchmarks / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    script = module.SCRIPT if hasattr(module, "SCRIPT") else module.SUITE.script()
+    script.main(["--list"])
+    assert capsys.readouterr().out.split() == list(script.cases)
+    assert set(script.parser().parse_args([]).threads) == set(script.threads)
+    tests = [attribute for attribute in dir(module) if attribute.startswith("test_")]
+    given: dict[Any, Any] = {}
+
+    def parametrize(names: Any, values: Any, ids: Any = None) -> None:
+        given[names] = values
+
+    module.pytest_generate_tests(argparse.Namespace(parametrize=parametrize))
+    assert len(tests) == 1 and all(given.values())
+
+
+def test_no_file_is_forgotten(benchmarks: Path) -> None:
+    (checked,) = test_every_file_is_a_script_and_a_suite.pytestmark  # type: ignore[attr-defined]
+    files = {file.stem for file in benchmarks.glob("*.py")}
+    assert files - {"conftest", "gpu"} == set(checked.args[1])

@@ -1,0 +1,1 @@
+"""A distribution of images, and intervals of what is drawn of it."""

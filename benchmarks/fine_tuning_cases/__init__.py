@@ -1,0 +1,1 @@
+"""Data of one's own, as ``fine_tuning.py`` draws it."""
