@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchsuite_kernels.cuda.signature import check_arguments
 from benchsuite_kernels.cuda.source import MACROS, source_text
 
 Grid = tuple[int, int, int]
@@ -31,7 +32,7 @@ def launch(
     """Start a kernel; on a GPU this does not wait for it.
 
     Args:
-        source: a file of ``cuda/sources``.
+        source: a file of ``cuda/sources``, or the absolute path of another one.
         kernel: its name there.
         grid, block: numbers of blocks and of threads a block; nothing happens where one is 0.
         arguments: in the kernel's order. Tensors, of which there is at least one, become pointers
@@ -41,8 +42,9 @@ def launch(
         shared_bytes: dynamic shared memory a block.
 
     Raises:
-        ValueError: tensors on different devices.
+        ValueError: tensors on different devices, or arguments that the kernel does not take.
     """
+    check_arguments(source, kernel, arguments, scalar)
     tensors = [each for each in arguments if isinstance(each, Tensor)]
     device = tensors[0].device
     if any(each.device != device for each in tensors):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import torch
 
@@ -19,7 +21,6 @@ MACROS = {
 """What is defined for each dtype of features; see ``scalar.cuh``."""
 
 _INCLUDE = re.compile(r'^#include "([\w.]+)"$', re.MULTILINE)
-_KERNEL = re.compile(r'^extern "C" __global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(', re.M)
 
 
 def sources() -> tuple[str, ...]:
@@ -30,18 +31,13 @@ def sources() -> tuple[str, ...]:
 
 @cache
 def source_text(name: str) -> str:
-    """A source by its file name, with line numbers of its own and of each header."""
+    """A source by its file name or path, with line numbers of its own and of each header."""
     return _expanded(name, set())
-
-
-def kernels(name: str) -> tuple[str, ...]:
-    """The names of a source's kernels, in order."""
-    return tuple(_KERNEL.findall(source_text(name)))
 
 
 def _expanded(name: str, seen: set[str]) -> str:
     seen.add(name)
-    text = (files("benchsuite_kernels.cuda") / "sources" / name).read_text(encoding="utf-8")
+    text = _place(name).read_text(encoding="utf-8")
 
     def included(found: re.Match[str]) -> str:
         header = found[1]
@@ -50,3 +46,8 @@ def _expanded(name: str, seen: set[str]) -> str:
         return f'{body}\n#line {after} "{name}"'
 
     return f'#line 1 "{name}"\n' + _INCLUDE.sub(included, text)
+
+
+def _place(name: str) -> Traversable:
+    path = Path(name)
+    return path if path.is_absolute() else files("benchsuite_kernels.cuda") / "sources" / name

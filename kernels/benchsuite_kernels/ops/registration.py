@@ -16,6 +16,9 @@ from benchsuite_kernels.dispatch import emulating, native, refuse_reference, tal
 
 LIBRARY = torch.library.Library("benchsuite", "DEF")
 
+WITH_CUDA: set[str] = set()
+"""The operators that have CUDA kernels, of those whose modules are imported."""
+
 Implementation = Callable[..., Any]
 """A function of the operator's arguments, without defaults; ``NotImplemented`` for dtypes that it
 does not take."""
@@ -44,6 +47,8 @@ def register(
         The operator, to be called with all arguments.
     """
     name = schema.partition("(")[0]
+    if cuda is not None:
+        WITH_CUDA.add(name)
     LIBRARY.define(schema)
     LIBRARY.impl(name, _on_cpu(name, reference, native, cuda), "CPU")
     LIBRARY.impl(name, _on_cuda(name, reference, cuda), "CUDA")

@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import torch
 
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
 from benchsuite_kernels.dispatch import native, serving
+from benchsuite_kernels.ops.registration import WITH_CUDA
 
 
-@pytest.fixture(params=["reference", "c++"])
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Only a file ``test_<operator>*.py`` of an operator with CUDA kernels runs emulated."""
+
+    def wanted(item: pytest.Item) -> bool:
+        chosen = getattr(item, "callspec", None)
+        if chosen is None or not item.path.is_relative_to(Path(__file__).parent):
+            return True
+        if chosen.params.get("implementation") != "emulated":
+            return True
+        subject = item.path.stem.removeprefix("test_")
+        return any(subject.startswith(operator) for operator in WITH_CUDA)
+
+    items[:] = [item for item in items if wanted(item)]
+
+
+@pytest.fixture(params=["reference", "c++", "emulated"])
 def implementation(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Operators are served by the implementation named, where they have it."""
     if request.param == "c++" and native() is None:
         pytest.skip("the extension is not built")
-    with serving(request.param):
-        yield request.param
+    if request.param == "emulated" and (problem := emulation_problem()):
+        pytest.skip(problem)
+    # Memory that torch gives begins with NaN: what a kernel forgets to write is seen.
+    torch.use_deterministic_algorithms(request.param == "emulated", warn_only=True)
+    try:
+        with serving(request.param):
+            yield request.param
+    finally:
+        torch.use_deterministic_algorithms(False)
