@@ -15,6 +15,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 SOURCES = Path("kernels/benchsuite_kernels/csrc")
+SHARED = Path("kernels/benchsuite_kernels/cuda/sources")
 
 # Contraction to fused multiply-adds is off so that results are the same on every processor.
 FLAGS = {
@@ -33,7 +34,9 @@ def extensions() -> list[Extension]:
         Extension(
             "benchsuite_kernels._native",
             sources=sorted(path.as_posix() for path in SOURCES.glob("*.cpp")),
-            depends=sorted(path.as_posix() for path in SOURCES.glob("*.hpp")),
+            depends=sorted(
+                path.as_posix() for path in [*SOURCES.glob("*.hpp"), *SHARED.glob("*.cuh")]
+            ),
             include_dirs=[pybind11.get_include()],
             language="c++",
             optional=True,

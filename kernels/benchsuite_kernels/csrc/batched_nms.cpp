@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "../cuda/sources/box_iou.cuh"
 #include "clones.hpp"
 #include "nms.hpp"
 
@@ -25,17 +26,12 @@ bool overlaps_any(const Columns& others, int64_t count, const float* box, float 
   const float* BENCHSUITE_RESTRICT y2 = others.y2.data();
   const float* BENCHSUITE_RESTRICT area = others.area.data();
   const float left = box[0], top = box[1], right = box[2], bottom = box[3];
-  const float own = (right - left) * (bottom - top);
+  const float own = box_area(left, top, right, bottom);
   for (int64_t start = 0; start < count; start += kAtOnce) {
     int32_t any = 0;
     for (int64_t j = start; j < start + kAtOnce; ++j) {
-      const float ix1 = x1[j] < left ? left : x1[j];
-      const float iy1 = y1[j] < top ? top : y1[j];
-      const float ix2 = right < x2[j] ? right : x2[j];
-      const float iy2 = bottom < y2[j] ? bottom : y2[j];
-      const float width = 0.0f < ix2 - ix1 ? ix2 - ix1 : 0.0f;
-      const float height = 0.0f < iy2 - iy1 ? iy2 - iy1 : 0.0f;
-      const float common = width * height;
+      const float common =
+          box_intersection(x1[j], y1[j], x2[j], y2[j], left, top, right, bottom);
       any |= common / (area[j] + own - common) > threshold ? -1 : 0;
     }
     if (any) return true;
@@ -65,7 +61,7 @@ class KeptBoxes {
     kept_.y1[count_] = box[1];
     kept_.x2[count_] = box[2];
     kept_.y2[count_] = box[3];
-    kept_.area[count_] = (box[2] - box[0]) * (box[3] - box[1]);
+    kept_.area[count_] = box_area(box[0], box[1], box[2], box[3]);
     ++count_;
   }
 

@@ -1,7 +1,6 @@
 #include "rotated_iou.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "parallel.hpp"
@@ -11,62 +10,14 @@ namespace {
 
 constexpr int64_t kDetectionsPerBlock = 256;
 
-struct Point {
-  double x, y;
-};
-
 struct Pair {
   int64_t truth;
   double value;
 };
 
-// Signed area between an edge and the x axis, the edge clipped to the box round the origin.
-inline double below_edge(Point from, Point to, double half_width, double half_height) {
-  const double left = std::min(std::max(from.x, -half_width), half_width);
-  const double right = std::min(std::max(to.x, -half_width), half_width);
-  if (left == right) return 0;
-  const double run = to.x - from.x, rise = to.y - from.y;
-  const double first = from.y + (left - from.x) / run * rise;
-  const double last = from.y + (right - from.x) / run * rise;
-  const double low = std::min(first, last), high = std::max(first, last);
-  const double top = half_height, bottom = -half_height;
-  const double inner_low = std::min(std::max(low, bottom), top);
-  if (!(high > low)) return (right - left) * inner_low;
-  const double inner_high = std::min(std::max(high, bottom), top);
-  const double beneath = std::min(high, bottom) - std::min(low, bottom);
-  const double above = std::max(high, top) - std::max(low, top);
-  const double inside = (inner_high - inner_low) * (inner_high + inner_low) / 2;
-  return (right - left) * ((above * top - beneath * half_height + inside) / (high - low));
-}
-
-inline bool may_overlap(const Box& a, const Box& b) {
-  return !(std::abs(b.x - a.x) > a.reach_x + b.reach_x ||
-           std::abs(b.y - a.y) > a.reach_y + b.reach_y) &&
-         a.half_width > 0 && a.half_height > 0 && b.half_width > 0 && b.half_height > 0;
-}
-
 double overlap(const Box& detection, const Box& truth, bool crowd) {
-  const double offset_x = truth.x - detection.x, offset_y = truth.y - detection.y;
-  const double centre_x = detection.cosine * offset_x - detection.sine * offset_y;
-  const double centre_y = detection.sine * offset_x + detection.cosine * offset_y;
-  const double cosine = detection.cosine * truth.cosine + detection.sine * truth.sine;
-  const double sine = detection.cosine * truth.sine - detection.sine * truth.cosine;
-  const double along_x = cosine * truth.half_width, along_y = -(sine * truth.half_width);
-  const double down_x = sine * truth.half_height, down_y = cosine * truth.half_height;
-  const Point corners[4] = {
-      {centre_x - along_x - down_x, centre_y - along_y - down_y},
-      {centre_x + along_x - down_x, centre_y + along_y - down_y},
-      {centre_x + along_x + down_x, centre_y + along_y + down_y},
-      {centre_x - along_x + down_x, centre_y - along_y + down_y},
-  };
-  double total = 0;
-  for (int i = 0; i < 4; ++i)
-    total += below_edge(corners[i], corners[(i + 1) % 4], detection.half_width,
-                        detection.half_height);
-  const double area = 4 * (detection.half_width * detection.half_height);
-  const double truth_area = 4 * (truth.half_width * truth.half_height);
-  const double shared = std::min(std::abs(total), std::min(area, truth_area));
-  return shared / (crowd ? area : area + truth_area - shared);
+  const double shared = shared_area(detection, truth);
+  return shared / (crowd ? area(detection) : area(detection) + area(truth) - shared);
 }
 
 }  // namespace

@@ -4,15 +4,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "../cuda/sources/rotated_iou.cuh"
+
 namespace benchsuite::rotated {
 
-// A box as the Python side prepares it.
-struct Box {
-  double x, y;                     // centre
-  double cosine, sine;             // of its angle
-  double half_width, half_height;  // of its own sides
-  double reach_x, reach_y;         // half the sides of the upright box round it
-};
 static_assert(sizeof(Box) == 8 * sizeof(double), "a row of the array is a box");
 
 // Detections and truths, and which truths are compared with a detection: those whose rows are

@@ -8,6 +8,7 @@ from torchvision.ops import batched_nms as torchvision_batched_nms
 from torchvision.ops import nms as torchvision_nms
 
 from benchsuite_kernels.dispatch import extension
+from benchsuite_kernels.ops.nms_launch import keep_best_per_image
 from benchsuite_kernels.ops.registration import register
 from benchsuite_kernels.ops.tensors import stored
 
@@ -18,6 +19,9 @@ def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: fl
     A box is dropped when its intersection over union with a kept one of its group is greater than
     the threshold (strictly). Areas are ``(x2 - x1) * (y2 - y1)``, no +1. A NaN score counts as the
     highest; a NaN overlap drops nothing.
+
+    How many are kept is not known before: on a GPU the host waits for it. ``nms_per_image`` has an
+    output of fixed size instead.
 
     Args:
         boxes: (N, 4) floating, xyxy.
@@ -68,6 +72,17 @@ def _native(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float)
     return kept[:count]
 
 
+def _cuda(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
+    if boxes.dtype is not torch.float32 or scores.dtype is not torch.float32:
+        return NotImplemented
+    # To the kernels a score of minus infinity marks what is absent.
+    finite = scores.clamp(min=torch.finfo(torch.float32).min)
+    index, counts = keep_best_per_image(
+        "upright", boxes[None], finite[None], groups[None], iou_threshold, len(boxes)
+    )
+    return index[0, : int(counts)]
+
+
 def _fake(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
     return groups.new_empty(torch.library.get_ctx().new_dynamic_size())
 
@@ -76,5 +91,6 @@ _operator = register(
     "batched_nms(Tensor boxes, Tensor scores, Tensor groups, float iou_threshold) -> Tensor",
     reference=reference,
     native=_native,
+    cuda=_cuda,
     fake=_fake,
 )

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.batched_nms import reference as ragged_reference
+from benchsuite_kernels.ops.nms_launch import keep_best_per_image
 from benchsuite_kernels.ops.registration import register
 from benchsuite_kernels.ops.tensors import stored
 
@@ -89,6 +90,14 @@ def _native(
     return index, counts
 
 
+def _cuda(
+    boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float, limit: int
+) -> tuple[Tensor, Tensor]:
+    if boxes.dtype is not torch.float32 or scores.dtype is not torch.float32:
+        return NotImplemented
+    return keep_best_per_image("upright", boxes, scores, groups, iou_threshold, limit)
+
+
 def _fake(
     boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float, limit: int
 ) -> tuple[Tensor, Tensor]:
@@ -100,5 +109,6 @@ _operator = register(
     " -> (Tensor, Tensor)",
     reference=reference,
     native=_native,
+    cuda=_cuda,
     fake=_fake,
 )
