@@ -41,9 +41,7 @@ def keep_best_per_image(
     ordered, order = torch.sort(scores, dim=1, descending=True, stable=True)
     boxes, groups, threshold = stored(boxes), stored(groups), not_above(iou_threshold)
     words = -(-min(count, CHUNK) // WORD)
-    overlaps = torch.empty(
-        (images, words * WORD, words), dtype=torch.int64, device=scores.device
-    )
+    overlaps = torch.empty((images, words * WORD, words), dtype=torch.int64, device=scores.device)
     for start in range(0, count, words * WORD):
         dropped = torch.zeros((images, words), dtype=torch.int64, device=scores.device)
         if start > 0:

@@ -2,9 +2,9 @@
 //
 // Candidates are taken a chunk of `words` * 64 at a time, so that memory does not grow with the
 // square of M. For each chunk, `drop_overlapping` marks what overlaps a box kept of the chunks
-// before, `find_overlaps` notes for each pair within the chunk whether the better one would drop the
-// other, and `keep_best` goes through the chunk from the best candidate on. An image that has its
-// `limit` boxes is left alone from then on.
+// before, `find_overlaps` notes for each pair within the chunk whether the better one would drop
+// the other, and `keep_best` goes through the chunk from the best candidate on. An image that has
+// its `limit` boxes is left alone from then on.
 //
 // Absent candidates have a score of minus infinity, and stand last.
 #include "nms_boxes.cuh"
@@ -77,7 +77,7 @@ template <class Box>
 __device__ void drop_overlapping(const typename Box::Number* boxes, const long long* order,
                                  const float* scores, const long long* groups,
                                  const long long* index, const long long* counts,
-                                 unsigned* dropped, long long count, long long group_stride,
+                                 Word* dropped, long long count, long long group_stride,
                                  long long start, long long words, long long tiles,
                                  long long limit, float threshold) {
   __shared__ Box kept[kWord];
@@ -110,46 +110,39 @@ __device__ void drop_overlapping(const typename Box::Number* boxes, const long l
     __syncthreads();
   }
   const unsigned bits = __ballot_sync(0xffffffffu, exists && drops);
-  // A little-endian word is its lower half, then its upper half.
-  if (lane % 32 == 0 && bits) atomicOr(dropped + (image * words + word) * 2 + lane / 32, bits);
+  if (lane % 32 == 0 && bits) atomicOr(dropped + image * words + word, Word{bits} << lane);
 }
 
-extern "C" __global__ void find_upright_overlaps(const float* boxes, const long long* order,
-                                                 const float* scores, const long long* groups,
-                                                 const long long* counts, Word* overlaps,
-                                                 long long count, long long group_stride,
-                                                 long long start, long long words,
-                                                 long long limit, float threshold) {
+extern "C" __global__ void find_upright_overlaps(
+    const float* boxes, const long long* order, const float* scores, const long long* groups,
+    const long long* counts, unsigned long long* overlaps, long long count, long long group_stride,
+    long long start, long long words, long long limit, float threshold) {
   find_overlaps<UprightBox>(boxes, order, scores, groups, counts, overlaps, count, group_stride,
                             start, words, limit, threshold);
 }
 
-extern "C" __global__ void find_rotated_overlaps(const double* boxes, const long long* order,
-                                                 const float* scores, const long long* groups,
-                                                 const long long* counts, Word* overlaps,
-                                                 long long count, long long group_stride,
-                                                 long long start, long long words,
-                                                 long long limit, float threshold) {
+extern "C" __global__ void find_rotated_overlaps(
+    const double* boxes, const long long* order, const float* scores, const long long* groups,
+    const long long* counts, unsigned long long* overlaps, long long count, long long group_stride,
+    long long start, long long words, long long limit, float threshold) {
   find_overlaps<TurnedBox>(boxes, order, scores, groups, counts, overlaps, count, group_stride,
                            start, words, limit, threshold);
 }
 
-extern "C" __global__ void drop_upright(const float* boxes, const long long* order,
-                                        const float* scores, const long long* groups,
-                                        const long long* index, const long long* counts,
-                                        unsigned* dropped, long long count,
-                                        long long group_stride, long long start, long long words,
-                                        long long tiles, long long limit, float threshold) {
+extern "C" __global__ void drop_upright(
+    const float* boxes, const long long* order, const float* scores, const long long* groups,
+    const long long* index, const long long* counts, unsigned long long* dropped, long long count,
+    long long group_stride, long long start, long long words, long long tiles, long long limit,
+    float threshold) {
   drop_overlapping<UprightBox>(boxes, order, scores, groups, index, counts, dropped, count,
                                group_stride, start, words, tiles, limit, threshold);
 }
 
-extern "C" __global__ void drop_rotated(const double* boxes, const long long* order,
-                                        const float* scores, const long long* groups,
-                                        const long long* index, const long long* counts,
-                                        unsigned* dropped, long long count,
-                                        long long group_stride, long long start, long long words,
-                                        long long tiles, long long limit, float threshold) {
+extern "C" __global__ void drop_rotated(
+    const double* boxes, const long long* order, const float* scores, const long long* groups,
+    const long long* index, const long long* counts, unsigned long long* dropped, long long count,
+    long long group_stride, long long start, long long words, long long tiles, long long limit,
+    float threshold) {
   drop_overlapping<TurnedBox>(boxes, order, scores, groups, index, counts, dropped, count,
                               group_stride, start, words, tiles, limit, threshold);
 }
@@ -157,9 +150,9 @@ extern "C" __global__ void drop_rotated(const double* boxes, const long long* or
 // A block an image. Writes the places of the candidates that are kept to index (N x limit) behind
 // the `counts` of the chunks before. The dynamic shared memory holds `words` words.
 extern "C" __global__ void __launch_bounds__(kKeepThreads) keep_best(
-    const long long* order, const float* scores, const Word* overlaps, const Word* dropped,
-    long long* index, long long* counts, long long count, long long start, long long words,
-    long long limit) {
+    const long long* order, const float* scores, const unsigned long long* overlaps,
+    const unsigned long long* dropped, long long* index, long long* counts, long long count,
+    long long start, long long words, long long limit) {
   extern __shared__ char shared_memory[];
   __shared__ Word rows[kWord];  // of the word at hand: what each candidate would drop of it
   __shared__ unsigned present_bits[2];
