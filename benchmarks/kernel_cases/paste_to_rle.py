@@ -33,6 +33,7 @@ def encoded(masks: Tensor) -> list[bytes]:
 
 def beside_torchvision(count: int) -> Case:
     masks, boxes = inputs(count)
+    image = torch.zeros(count, dtype=torch.int64)
 
     def check(ours: list[bytes], theirs: list[bytes]) -> None:
         # torchvision moves boxes to whole pixels, so edges differ by up to a pixel.
@@ -44,7 +45,7 @@ def beside_torchvision(count: int) -> Case:
 
     return Case(
         "torchvision",
-        lambda: ops.paste_masks_to_rle(masks, boxes, HEIGHT, WIDTH),
+        lambda: ops.paste_masks_to_rle(masks, boxes, image, [(HEIGHT, WIDTH)]),
         lambda: encoded(paste_masks_in_image(masks[:, None], boxes, (HEIGHT, WIDTH))[:, 0] >= 0.5),
         check,
     )
@@ -52,6 +53,7 @@ def beside_torchvision(count: int) -> Case:
 
 def beside_grid_sample() -> Case:
     masks, boxes = inputs(100)
+    image = torch.zeros(100, dtype=torch.int64)
     x, y = torch.arange(WIDTH) + 0.5, torch.arange(HEIGHT) + 0.5
 
     def theirs() -> list[bytes]:
@@ -66,7 +68,7 @@ def beside_grid_sample() -> Case:
 
     return Case(
         "grid_sample",
-        lambda: ops.paste_masks_to_rle(masks, boxes, HEIGHT, WIDTH),
+        lambda: ops.paste_masks_to_rle(masks, boxes, image, [(HEIGHT, WIDTH)]),
         theirs,
         check,
     )

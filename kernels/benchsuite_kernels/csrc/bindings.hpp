@@ -26,6 +26,8 @@ void bind_federated(py::module_& module);
 void bind_instance_maps(py::module_& module);
 void bind_label_maps(py::module_& module);
 void bind_ops(py::module_& module);
+void bind_packed_masks(py::module_& module);
+void bind_paste_masks(py::module_& module);
 void bind_precision_recall(py::module_& module);
 void bind_proposals(py::module_& module);
 void bind_resize(py::module_& module);

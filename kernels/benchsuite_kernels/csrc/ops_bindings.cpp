@@ -1,5 +1,4 @@
 #include "bindings.hpp"
-#include "paste_masks.hpp"
 #include "roi_align.hpp"
 
 namespace benchsuite {
@@ -83,23 +82,6 @@ void bound_roi_align_backward(std::vector<Array<float>> sums, bool channels_last
   task.run(threads);
 }
 
-py::list bound_paste_masks(const Array<float>& masks, const Array<float>& boxes, const Size& size,
-                           double threshold, int threads) {
-  if (masks.ndim() != 3) throw py::value_error("masks have three axes");
-  const py::ssize_t count = masks.shape(0), side = masks.shape(1);
-  require(masks, "masks", {count, side, side});
-  require(boxes, "boxes", {count, 4});
-  std::vector<std::string> counts;
-  {
-    const py::gil_scoped_release release;
-    counts = paste_masks(masks.data(), boxes.data(), count, side, size.first,
-                         size.second, static_cast<float>(threshold), threads);
-  }
-  py::list result(counts.size());
-  for (size_t i = 0; i < counts.size(); ++i) result[i] = py::bytes(counts[i]);
-  return result;
-}
-
 }  // namespace
 
 void bind_ops(py::module_& module) {
@@ -111,9 +93,6 @@ void bind_ops(py::module_& module) {
              py::arg("channels_last"), py::arg("boxes").noconvert(),
              py::arg("batch_index").noconvert(), py::arg("levels").noconvert(), py::arg("scales"),
              py::arg("sampling_ratio"), py::arg("gradient").noconvert(), py::arg("threads"));
-  module.def("paste_masks", &bound_paste_masks, py::arg("masks").noconvert(),
-             py::arg("boxes").noconvert(), py::arg("size"), py::arg("threshold"),
-             py::arg("threads"));
 }
 
 }  // namespace benchsuite

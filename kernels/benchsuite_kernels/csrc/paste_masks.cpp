@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "packed_masks.hpp"
 #include "parallel.hpp"
 #include "rle.hpp"
 
@@ -75,8 +76,9 @@ float interpolate(const float* left, const float* right, float up, float down, f
   return std::fma(right[1], down * to_right, value);
 }
 
-std::string paste(const float* mask, const float* box, int64_t side, int64_t height, int64_t width,
-                  float threshold, Scratch& scratch) {
+// Leaves in `scratch.changes` where the mask changes.
+void paste(const float* mask, const float* box, int64_t side, int64_t height, int64_t width,
+           float threshold, Scratch& scratch) {
   Axis& rows = scratch.rows;
   Axis& columns = scratch.columns;
   rows.place(box[1], box[3], side, height);
@@ -126,21 +128,44 @@ std::string paste(const float* mask, const float* box, int64_t side, int64_t hei
     }
     turn(false, top + rows.pixels());
   }
-  return scratch.changes.compress(height * width);
+}
+
+// Calls take(index, changes, pixels) for every mask.
+template <class Take>
+void for_each_pasted(const PasteMasks& task, int threads, const Take& take) {
+  std::vector<Scratch> scratch(std::max(threads, 1));
+  for_each_item(task.count, 4, threads, [&](int64_t index, int worker) {
+    const int64_t* size = task.sizes + 2 * task.image_index[index];
+    paste(task.masks + index * task.side * task.side, task.boxes + index * 4, task.side, size[0],
+          size[1], task.threshold, scratch[worker]);
+    take(index, scratch[worker].changes, size[0] * size[1]);
+  });
 }
 
 }  // namespace
 
-std::vector<std::string> paste_masks(const float* masks, const float* boxes, int64_t count,
-                                     int64_t side, int64_t height, int64_t width, float threshold,
-                                     int threads) {
+std::vector<std::string> PasteMasks::to_rle(int threads) const {
   std::vector<std::string> counts(count);
-  std::vector<Scratch> scratch(std::max(threads, 1));
-  for_each_item(count, 4, threads, [&](int64_t index, int worker) {
-    counts[index] = paste(masks + index * side * side, boxes + index * 4, side, height, width,
-                          threshold, scratch[worker]);
+  for_each_pasted(*this, threads, [&](int64_t index, const rle::Changes& changes, int64_t pixels) {
+    counts[index] = changes.compress(pixels);
   });
   return counts;
+}
+
+std::vector<std::vector<int64_t>> PasteMasks::to_ends(int threads) const {
+  std::vector<std::vector<int64_t>> ends(count);
+  for_each_pasted(*this, threads, [&](int64_t index, const rle::Changes& changes, int64_t pixels) {
+    ends[index] = changes.positions();
+    if (ends[index].empty() || ends[index].back() != pixels) ends[index].push_back(pixels);
+  });
+  return ends;
+}
+
+void PasteMasks::to_packed(uint64_t* bits, int64_t words, int threads) const {
+  for_each_pasted(*this, threads, [&](int64_t index, const rle::Changes& changes, int64_t) {
+    const std::vector<int64_t>& at = changes.positions();
+    fill_packed(at.data(), static_cast<int64_t>(at.size()), bits + index * words, words);
+  });
 }
 
 }  // namespace benchsuite

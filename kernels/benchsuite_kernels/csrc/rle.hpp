@@ -23,6 +23,7 @@ class Changes {
       at_.push_back(position);
   }
   void clear() { at_.clear(); }
+  const std::vector<int64_t>& positions() const { return at_; }
   // The compressed counts for an image of so many pixels.
   std::string compress(int64_t pixels) const;
 

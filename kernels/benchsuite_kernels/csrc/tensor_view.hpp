@@ -96,8 +96,8 @@ class TensorView {
     if (!is_of<T>(tensor_.code, tensor_.bits)) return false;
     tensor_.data = static_cast<char*>(tensor_.data) + tensor_.byte_offset;
     int64_t stride = 1;
+    if (size() == 0) return true;  // its strides may be anything
     for (int32_t axis = tensor_.axes - 1; tensor_.strides && axis >= 0; --axis) {
-      if (tensor_.shape[axis] == 0) return true;
       if (tensor_.shape[axis] != 1 && tensor_.strides[axis] != stride) return false;
       stride *= tensor_.shape[axis];
     }

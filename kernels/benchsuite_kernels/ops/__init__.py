@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from benchsuite_kernels.ops.batched_nms import batched_nms
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
-from benchsuite_kernels.ops.paste_masks import paste_masks_to_rle
+from benchsuite_kernels.ops.packed_masks import (
+    pack_masks,
+    packed_area,
+    packed_intersection,
+    packed_iou,
+    unpack_masks,
+)
+from benchsuite_kernels.ops.packed_runs import packed_from_rle, packed_to_rle
+from benchsuite_kernels.ops.paste_masks import paste_masks_to_packed, paste_masks_to_rle
 from benchsuite_kernels.ops.roi_align import roi_align
 from benchsuite_kernels.ops.sigmoid_focal_loss import sigmoid_focal_loss
 from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
@@ -12,8 +20,16 @@ from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
 __all__ = [
     "batched_nms",
     "nms_per_image",
+    "pack_masks",
+    "packed_area",
+    "packed_from_rle",
+    "packed_intersection",
+    "packed_iou",
+    "packed_to_rle",
+    "paste_masks_to_packed",
     "paste_masks_to_rle",
     "roi_align",
     "sigmoid_focal_loss",
     "sigmoid_focal_loss_sum",
+    "unpack_masks",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -12,8 +12,9 @@ from benchsuite_kernels import ops
 from benchsuite_plugins.models.boxes import clip_boxes, larger_than
 from benchsuite_plugins.models.instances import Detections
 
-PasteMasks = Callable[[Tensor, Tensor, int, int], list[bytes]]
-"""Masks (R, M, M) over boxes (R, 4) into an image of a height and width: the COCO RLE of each."""
+PasteMasks = Callable[[Tensor, Tensor, Tensor, Sequence[tuple[int, int]]], list[bytes]]
+"""Masks (R, M, M) over boxes (R, 4) into the images (R,) of a batch, each of a height and width:
+the COCO RLE of each mask."""
 
 
 def detections_to_predictions(
@@ -45,14 +46,17 @@ def detections_to_predictions(
     boxes = boxes[kept]
     scores = detections.scores[kept].cpu().numpy()
     labels = detections.labels[kept].cpu().numpy()
-    masks = None if detections.masks is None else detections.masks[kept]
+    shapes = [(height, width) for height, width in original_sizes.long().tolist()]
+    pasted = None
+    if detections.masks is not None:
+        pasted = paste(detections.masks[kept], boxes, image_index[kept], shapes)
     keypoints = None
     if detections.keypoints is not None:
         found = detections.keypoints[kept]
         position = found[..., :2] * scale[image_index[kept], None, :2]
         keypoints = torch.cat([position, found[..., 2:]], dim=-1).cpu().numpy()
     predictions, start = [], 0
-    for count, (height, width) in zip(counts, original_sizes.long().tolist(), strict=True):
+    for count, shape in zip(counts, shapes, strict=True):
         rows = slice(start, start + count)
         start += count
         prediction = Prediction(
@@ -61,8 +65,7 @@ def detections_to_predictions(
             labels[rows],
             keypoints=None if keypoints is None else keypoints[rows],
         )
-        if masks is not None:
-            encoded = paste(masks[rows], boxes[rows], height, width)
-            prediction.masks = [RLE((height, width), run_lengths) for run_lengths in encoded]
+        if pasted is not None:
+            prediction.masks = [RLE(shape, run_lengths) for run_lengths in pasted[rows]]
         predictions.append(prediction)
     return predictions

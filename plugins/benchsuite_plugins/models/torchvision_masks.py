@@ -6,6 +6,8 @@ off to whole pixels, the second inclusive; the grid is stretched over those pixe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,17 +15,20 @@ from torch.nn import functional as F
 from benchsuite_kernels import ops
 
 
-def paste_expanded_masks(masks: Tensor, boxes: Tensor, height: int, width: int) -> list[bytes]:
-    """The COCO RLE of each mask, pasted into an image; a pixel is inside from a probability of one
-    half.
+def paste_expanded_masks(
+    masks: Tensor, boxes: Tensor, image_index: Tensor, sizes: Sequence[tuple[int, int]]
+) -> list[bytes]:
+    """The COCO RLE of each mask, pasted into its image; a pixel is inside from a probability of
+    one half.
 
     Args:
         masks: (R, M, M) floating, probabilities.
         boxes: (R, 4) floating, xyxy, image pixels.
-        height, width: of the image, pixels.
+        image_index: (R,) int64, which of the images each mask belongs to.
+        sizes: height and width of each image, pixels.
     """
     return ops.paste_masks_to_rle(
-        F.pad(masks, (1, 1, 1, 1)), expanded_boxes(boxes, masks.shape[-1]), height, width
+        F.pad(masks, (1, 1, 1, 1)), expanded_boxes(boxes, masks.shape[-1]), image_index, sizes
     )
 
 
