@@ -137,6 +137,11 @@ def packed_by_torch(masks: Tensor, words: int) -> Tensor:
     return (flat.view(len(masks), words, WORD_BITS) << places).sum(dim=2)
 
 
+def halves(bits: Tensor) -> Tensor:
+    """(R, 2 * words) int32: the same bits as kernels on a device read them."""
+    return stored(bits).view(torch.int32)
+
+
 def _pack_native(masks: Tensor, words: int) -> Tensor:
     bits = torch.empty((len(masks), words), dtype=torch.int64)
     extension().pack_masks(stored(masks), bits, torch.get_num_threads())
@@ -160,7 +165,7 @@ def _areas_cuda(bits: Tensor) -> Tensor:
         "packed_areas",
         grid=(len(bits), 1, 1),
         block=(256, 1, 1),
-        arguments=(stored(bits), bits.shape[1], areas),
+        arguments=(halves(bits), bits.shape[1], areas),
     )
     return areas
 
@@ -183,7 +188,7 @@ def _intersections_cuda(a: Tensor, b: Tensor) -> Tensor:
         "packed_intersections",
         grid=(-(-len(a) // 8), -(-len(b) // 8), 1),
         block=(256, 1, 1),
-        arguments=(stored(a), len(a), stored(b), len(b), a.shape[1], pixels),
+        arguments=(halves(a), len(a), halves(b), len(b), a.shape[1], pixels),
     )
     return pixels
 

@@ -20,7 +20,12 @@ from benchsuite_kernels.columns import rle
 from benchsuite_kernels.columns.rle_reference import compress
 from benchsuite_kernels.cuda.launch import launch
 from benchsuite_kernels.dispatch import extension, native
-from benchsuite_kernels.ops.packed_masks import packed_by_torch, unpack_masks, words_of
+from benchsuite_kernels.ops.packed_masks import (
+    halves,
+    packed_by_torch,
+    unpack_masks,
+    words_of,
+)
 from benchsuite_kernels.ops.registration import register
 from benchsuite_kernels.ops.tensors import stored
 
@@ -155,7 +160,7 @@ def runs_cuda(bits: Tensor, pixels: Tensor, capacity: int) -> Tensor:
     runs = bits.new_zeros(masks + 1 + capacity, dtype=torch.int32)
     segments = max(1, -(-words // SEGMENT_WORDS))
     places = bits.new_empty(masks * segments + 1)
-    given = (stored(bits), stored(pixels), masks, words, segments)
+    given = (halves(bits), stored(pixels), masks, words, segments)
     every = (masks * segments, 1, 1)
     launch(
         "packed_runs.cu",
@@ -204,7 +209,7 @@ def _packed_cuda(runs: Tensor, masks: int, words: int) -> Tensor:
         "fill_runs",
         grid=(masks * 8, 1, 1),
         block=(256, 1, 1),
-        arguments=(stored(runs), masks, len(runs) - masks - 1, words, bits),
+        arguments=(stored(runs), masks, len(runs) - masks - 1, words, halves(bits)),
     )
     return bits
 

@@ -18,7 +18,7 @@ from torch.nn.functional import grid_sample
 from benchsuite_kernels.columns import rle
 from benchsuite_kernels.cuda.launch import launch
 from benchsuite_kernels.dispatch import emulating, extension, native, tally
-from benchsuite_kernels.ops.packed_masks import packed_by_torch, words_of
+from benchsuite_kernels.ops.packed_masks import halves, packed_by_torch, words_of
 from benchsuite_kernels.ops.packed_runs import Size, rle_of_runs, runs_by_torch, runs_cuda
 from benchsuite_kernels.ops.registration import register
 from benchsuite_kernels.ops.tensors import stored
@@ -221,7 +221,7 @@ def _packed_cuda(
             words,
             BLOCKS_A_MASK,
             float(threshold),
-            bits,
+            halves(bits),
         ),
     )
     return bits

@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from benchsuite_kernels import ops
-from benchsuite_kernels.dispatch import serving
-from benchsuite_kernels.ops.packed_runs import packed_from_runs, runs_from_packed
 
 SIZES = [(1, 1), (7, 9), (64, 3), (63, 65), (1, 200), (90, 70)]
 
@@ -57,46 +53,6 @@ def test_iou_is_that_of_pycocotools(implementation: str, size: tuple[int, int]) 
     )
     theirs = coco_mask.iou(encoded(detections), encoded(truths), crowd.tolist())
     np.testing.assert_array_equal(ours.numpy(), theirs)
-
-
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(st.data())
-def test_any_bits_there_and_back(implementation: str, data: st.DataObject) -> None:
-    words = data.draw(st.integers(1, 5))
-    pixels = data.draw(st.lists(st.integers(0, words * 64), min_size=1, max_size=4))
-    bits = torch.tensor(
-        data.draw(
-            st.lists(
-                st.lists(st.integers(-(2**63), 2**63 - 1), min_size=words, max_size=words),
-                min_size=len(pixels),
-                max_size=len(pixels),
-            )
-        )
-    )
-    flat = (bits[:, :, None] >> torch.arange(64) & 1).flatten(1).bool()
-    flat[torch.arange(words * 64) >= torch.tensor(pixels)[:, None]] = False
-    clean = (flat.view(len(pixels), words, 64).long() << torch.arange(64)).sum(dim=2)
-    runs = runs_from_packed(clean, torch.tensor(pixels), words * 64 * len(pixels) + 4)
-    with serving("reference"):
-        assert torch.equal(
-            runs_from_packed(clean, torch.tensor(pixels), words * 64 * len(pixels) + 4), runs
-        )
-    assert torch.equal(packed_from_runs(runs, len(pixels), words), clean)
-
-
-def test_masks_that_span_many_segments(implementation: str) -> None:
-    height, width = 300, 230
-    masks = torch.zeros(3, height, width, dtype=torch.bool)
-    masks[1] = True
-    masks[2, 5:, 3:227] = True
-    bits = ops.pack_masks(masks)
-    counts = ops.packed_to_rle(bits, [(height, width)] * 3)
-    assert counts == [each["counts"] for each in encoded(masks.numpy().astype(np.uint8))]
-    capacity = 2000
-    runs = runs_from_packed(bits, torch.tensor([height * width] * 3), capacity)
-    assert torch.equal(packed_from_runs(runs, 3, bits.shape[1]), bits)
 
 
 def test_masks_of_images_of_different_sizes(implementation: str) -> None:
