@@ -1,22 +1,20 @@
-"""Launching a kernel: on torch's current stream of the tensors' device, by CuPy."""
+"""Launching a kernel: on torch's current stream of the tensors' device, through CuPy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from benchsuite_kernels.cuda.signature import check_arguments
-from benchsuite_kernels.cuda.source import MACROS, source_text
+from benchsuite_kernels.cuda.signature import Parameter, parameters_of, signatures
+from benchsuite_kernels.cuda.source import MACROS, source_text, sources
 
 Grid = tuple[int, int, int]
 
-OPTIONS = ("-std=c++17", "--fmad=false", "-lineinfo")
-"""Products and sums are rounded one by one, as on the CPU."""
+_MOST_BLOCKS = (2**31 - 1, 65535, 65535)
+_MOST_THREADS = 1024
 
 
 def launch(
@@ -42,43 +40,82 @@ def launch(
         shared_bytes: dynamic shared memory a block.
 
     Raises:
-        ValueError: tensors on different devices, or arguments that the kernel does not take.
+        ValueError: tensors on different devices, arguments that the kernel does not take, or more
+            blocks or threads than there can be.
+        RuntimeError: the source does not compile, or the launch fails.
     """
-    check_arguments(source, kernel, arguments, scalar)
-    tensors = [each for each in arguments if isinstance(each, Tensor)]
-    device = tensors[0].device
-    if any(each.device != device for each in tensors):
-        raise ValueError(f"{kernel}: tensors lie on {sorted({str(t.device) for t in tensors})}")
+    parameters = parameters_of(source, kernel)
+    device, values = _checked(kernel, parameters, arguments, scalar)
     if 0 in grid or 0 in block:
         return
-    if device.type != "cuda":
-        from benchsuite_kernels.cuda.emulation.launch import launch_emulated
-
-        launch_emulated(source, kernel, grid, block, arguments, scalar, shared_bytes)
-        return
-    import cupy
-
-    with torch.cuda.device(device):
-        stream = cupy.cuda.ExternalStream(torch.cuda.current_stream(device).cuda_stream)
-        function = _function(device.index, source, kernel, scalar)
-        with stream:
-            function(grid, block, tuple(map(_passed, arguments)), shared_mem=shared_bytes)
+    if grid[0] > _MOST_BLOCKS[0] or grid[1] > _MOST_BLOCKS[1] or grid[2] > _MOST_BLOCKS[2]:
+        raise ValueError(f"{kernel}: grid {grid} exceeds {_MOST_BLOCKS}")
+    if block[0] * block[1] * block[2] > _MOST_THREADS:
+        raise ValueError(f"{kernel}: a block of {block} has more than {_MOST_THREADS} threads")
+    _function(source, kernel, scalar, device)(grid, block, shared_bytes, values)
 
 
-def _passed(argument: Tensor | int | float) -> Any:
-    if isinstance(argument, Tensor):
-        return argument.data_ptr()
-    return np.float32(argument) if isinstance(argument, float) else argument
+def prepare(
+    dtypes: Iterable[torch.dtype] = tuple(MACROS), device: torch.device | str = "cuda"
+) -> int:
+    """Compile and load every kernel, so that none is loaded while a CUDA graph is captured.
+
+    Returns:
+        How many kernels are loaded.
+    """
+    index = torch.device(device).index
+    index = torch.cuda.current_device() if index is None else index
+    count = 0
+    for source in sources():
+        for scalar in dtypes:
+            for kernel in signatures(source_text(source)):
+                _function(source, kernel, scalar, index)
+                count += 1
+    return count
 
 
 @cache
-def _function(device: int, source: str, kernel: str, scalar: torch.dtype) -> Any:
-    """A kernel on one device, which is the current one."""
-    return _module(device, source, scalar).get_function(kernel)
+def _function(source: str, kernel: str, scalar: torch.dtype, device: int):  # type: ignore[no-untyped-def]
+    """What runs a kernel on a GPU by number, or emulated for -1: called with the grid, the block,
+    the bytes of dynamic shared memory, and the arguments as numbers."""
+    if device < 0:
+        from benchsuite_kernels.cuda.emulation.launch import EmulatedKernel
+
+        return EmulatedKernel(source, kernel, scalar)
+    from benchsuite_kernels.cuda.device_kernel import DeviceKernel
+
+    return DeviceKernel(source, kernel, scalar, device)
 
 
-@cache
-def _module(device: int, source: str, scalar: torch.dtype) -> Any:
-    import cupy
+def _checked(
+    kernel: str,
+    parameters: tuple[Parameter, ...],
+    arguments: Sequence[Tensor | int | float],
+    scalar: torch.dtype,
+) -> tuple[int, list[int | float]]:
+    """The device's number, -1 for the CPU, and the arguments as numbers."""
+    if len(arguments) != len(parameters):
+        raise ValueError(f"{kernel} takes {len(parameters)} arguments, not {len(arguments)}")
+    device: int | None = None
+    values: list[int | float] = []
+    for parameter, argument in zip(parameters, arguments, strict=True):
+        if isinstance(argument, Tensor):
+            if not parameter.takes_tensor(argument.dtype, scalar):
+                _refuse(kernel, parameter, f"a {argument.dtype} tensor", scalar)
+            own = argument.get_device()
+            if device is None:
+                device = own
+            elif own != device:
+                raise ValueError(f"{kernel}: {parameter.name} lies on {argument.device}")
+            values.append(argument.data_ptr())
+        elif isinstance(argument, parameter.numbers):
+            values.append(argument)
+        else:
+            _refuse(kernel, parameter, repr(argument), scalar)
+    if device is None:
+        raise ValueError(f"{kernel}: no tensor tells the device")
+    return device, values
 
-    return cupy.RawModule(code=source_text(source), options=(*OPTIONS, *MACROS[scalar]))
+
+def _refuse(kernel: str, parameter: Parameter, given: str, scalar: torch.dtype) -> None:
+    raise ValueError(f"{kernel}: {given} is given for {parameter.text} (SCALAR: {scalar})")

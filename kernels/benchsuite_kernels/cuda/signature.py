@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
 
 import torch
-from torch import Tensor
 
 from benchsuite_kernels.cuda.source import source_text
 
@@ -47,17 +44,16 @@ class Parameter:
     kind: str
     element: str = ""
 
-    def takes(self, argument: Any, scalar: torch.dtype) -> bool:
-        """Whether the argument may be passed, where ``SCALAR`` is ``scalar``."""
-        if self.kind == "pointer":
-            if not isinstance(argument, Tensor):
-                return False
-            if self.element == "SCALAR":
-                return argument.dtype is scalar
-            return argument.dtype in _TENSORS[self.element]
-        if self.kind == "integer":
-            return isinstance(argument, int)
-        return isinstance(argument, float)
+    @cached_property
+    def numbers(self) -> type | tuple[()]:
+        """The type of the numbers that may be passed: none to a pointer."""
+        return {"pointer": (), "integer": int, "number": float}[self.kind]
+
+    def takes_tensor(self, dtype: torch.dtype, scalar: torch.dtype) -> bool:
+        """Whether a tensor may be passed, where ``SCALAR`` is ``scalar``."""
+        if self.element == "SCALAR":
+            return dtype is scalar
+        return dtype in _TENSORS.get(self.element, ())
 
 
 @cache
@@ -84,24 +80,6 @@ def parameters_of(source: str, kernel: str) -> tuple[Parameter, ...]:
     if kernel not in known:
         raise ValueError(f"{source} has no kernel {kernel}; it has {', '.join(known)}")
     return known[kernel]
-
-
-def check_arguments(
-    source: str, kernel: str, arguments: Sequence[Any], scalar: torch.dtype
-) -> None:
-    """Compare arguments with the kernel's signature.
-
-    Raises:
-        ValueError: another number of arguments, or one of another kind or dtype.
-    """
-    parameters = parameters_of(source, kernel)
-    if len(arguments) != len(parameters):
-        raise ValueError(f"{kernel} takes {len(parameters)} arguments, not {len(arguments)}")
-    for parameter, argument in zip(parameters, arguments, strict=True):
-        if not parameter.takes(argument, scalar):
-            given = f"a {argument.dtype} tensor" if isinstance(argument, Tensor) else repr(argument)
-            text = " ".join(parameter.text.split())
-            raise ValueError(f"{kernel}: {given} is given for {text} (SCALAR: {scalar})")
 
 
 def _parameter(text: str, kernel: str) -> Parameter:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import torch
 
+from benchsuite_kernels.cuda.cache import cache_folder
 from benchsuite_kernels.cuda.signature import Parameter, signatures
 from benchsuite_kernels.cuda.source import MACROS, source_text
 
@@ -117,7 +118,7 @@ def _built(stem: str, text: str, compiler: str, flags: tuple[str, ...]) -> ctype
         for header in sorted([*headers.glob("*.hpp"), *headers.glob("*.h")]):
             parts += [header.name, header.read_text(encoding="utf-8")]
         key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-        folder = _cache_folder() / "emulated"
+        folder = cache_folder() / "emulated"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{stem}-{key}.so"
         if not path.exists():
@@ -159,9 +160,3 @@ def _version(compiler: str) -> str:
     """What tells one compiler from another."""
     command = [compiler, "-dumpfullversion", "-dumpmachine"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def _cache_folder() -> Path:
-    if own := os.environ.get("BENCHSUITE_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "benchsuite"
