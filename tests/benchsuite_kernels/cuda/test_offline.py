@@ -71,7 +71,8 @@ def test_both_bindings_of_the_compiler_give_the_same_code() -> None:
     if other.version() != nvrtc().version():
         pytest.skip("two versions of NVRTC are installed")
     options = ("-arch=compute_80",)
-    assert other.compile(text, "f.cu", options)[0] == nvrtc().compile(text, "f.cu", options)[0]
+    both = [each.compile(text, "f.cu", options)[0] for each in (other, nvrtc())]
+    assert both[0].rstrip(b"\0") == both[1].rstrip(b"\0")
     assert other.compile(text, "f.cu", ("-arch=sm_80",))[0].startswith(b"\x7fELF")
     with pytest.raises(CompileError, match=r"f\.cu\(1\)"):
         other.compile("wrong", "f.cu", ("-arch=sm_80",))
