@@ -27,6 +27,7 @@ OPERATORS = (
     "gather_counts",
     "instance_map_overlaps",
     "instance_map_regions",
+    "match_boxes",
     "match_detections",
     "match_groups",
     "match_order",

@@ -25,6 +25,7 @@ void bind_detection_match(py::module_& module);
 void bind_federated(py::module_& module);
 void bind_instance_maps(py::module_& module);
 void bind_label_maps(py::module_& module);
+void bind_match_boxes(py::module_& module);
 void bind_ops(py::module_& module);
 void bind_packed_masks(py::module_& module);
 void bind_paste_masks(py::module_& module);

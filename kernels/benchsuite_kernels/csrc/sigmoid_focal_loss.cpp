@@ -127,7 +127,7 @@ class Parts {
 
   template <class Visit>
   void visit(int64_t item, const Visit& visit) const {
-    int32_t key[kBlock];
+    int32_t key[kBlock] = {};
     if (maps_.channels_last) {
       const int64_t begin = item * kBlock, end = std::min(begin + kBlock, logits());
       const int64_t classes = maps_.classes;
@@ -167,7 +167,7 @@ template <class Work>
 void for_each_target(const float* targets, int64_t count, int threads, const Work& work) {
   const int64_t blocks = (count + kBlock - 1) / kBlock;
   for_each_item(blocks, grain_of(blocks, count), threads, [&](int64_t item, int) {
-    int32_t key[kBlock];
+    int32_t key[kBlock] = {};
     const int64_t begin = item * kBlock, size = std::min(kBlock, count - begin);
     for (int64_t i = 0; i < size; ++i) key[i] = targets[begin + i] > 0.5f;
     work(begin, size, key);

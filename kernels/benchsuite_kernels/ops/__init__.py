@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchsuite_kernels.ops.batched_nms import batched_nms
+from benchsuite_kernels.ops.match_boxes import match_boxes, match_shared_boxes
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
 from benchsuite_kernels.ops.packed_masks import (
     pack_masks,
@@ -19,6 +20,8 @@ from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
 
 __all__ = [
     "batched_nms",
+    "match_boxes",
+    "match_shared_boxes",
     "nms_per_image",
     "pack_masks",
     "packed_area",

@@ -21,7 +21,6 @@ from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, R
 from benchsuite_plugins.models.proposal_labels import (
     LabelledProposals,
     class_labels,
-    match_regions,
 )
 from benchsuite_plugins.models.region_heads import RegionHeads
 from benchsuite_plugins.models.roi_pooler import make_pooler
@@ -162,7 +161,7 @@ class CascadeROIHeads(RegionHeads):
         boxes = clip_boxes(boxes, sizes[image_index])
         rows = larger_than(boxes, 0).nonzero().squeeze(1)
         boxes, image_index = boxes[rows], image_index[rows]
-        matched, labels = match_regions(boxes, image_index, truth, self.matchers[stage])
+        matched, labels = self.matchers[stage].match_regions(boxes, image_index, truth)
         classes = class_labels(labels, matched, truth, self.num_classes)
         return LabelledProposals(boxes, image_index, classes, matched, self.num_classes)
 

@@ -43,7 +43,7 @@ class DenseTargets:
 
 
 def dense_targets(matched: Tensor, labels: Tensor, truth: TargetBatch) -> DenseTargets:
-    """Targets from rows of ``truth`` and matcher's labels, (N, M) each (see ``match_anchors``)."""
+    """Targets from rows of ``truth`` and matcher's labels, (N, M) each (see ``Matcher``)."""
     image, anchor = (labels == POSITIVE).nonzero(as_tuple=True)
     row = matched[image, anchor]
     return DenseTargets(image, anchor, truth.labels[row], truth.boxes[row], labels != IGNORED)

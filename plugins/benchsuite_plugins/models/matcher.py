@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 from benchsuite.errors import UsageError
+from benchsuite_kernels import ops
+from benchsuite_plugins.models.target_batch import TargetBatch
 
 POSITIVE, NEGATIVE, IGNORED = 1, 0, -1
 """Labels of candidates: they stand for an object, for background, or for neither."""
@@ -44,26 +45,48 @@ class Matcher:
         self.labels = tuple(labels)
         self.low_quality_matches = low_quality_matches
 
-    def __call__(self, overlaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Match candidates to objects.
+    def match_anchors(self, anchors: Tensor, truth: TargetBatch) -> tuple[Tensor, Tensor]:
+        """Match the anchors, which all images share, to the objects of each of N images.
 
         Args:
-            overlaps: (G, M) IoU of each object with each candidate.
+            anchors: (M, 4), all levels.
 
         Returns:
-            matched: (M,) int64, the object that each candidate overlaps most; 0 without objects.
-            labels: (M,) int64, 1, 0 or -1; without objects all get the lowest overlap's label.
+            matched: (N, M) int64, rows of ``truth``: the object that each anchor overlaps most. In
+                an image without objects (no anchor of which is positive) they mean nothing, and
+                may lie behind the last row.
+            labels: (N, M) int64, 1, 0 or -1; without objects all get the lowest overlap's label.
         """
-        if not len(overlaps):
-            nothing = overlaps.new_zeros(overlaps.shape[1], dtype=torch.int64)
-            return nothing, nothing + self.labels[0]
-        best, matched = overlaps.max(dim=0)
-        bounds = torch.tensor(self.thresholds, dtype=best.dtype, device=best.device)
-        labels = torch.tensor(self.labels, device=best.device)[
-            torch.bucketize(best, bounds, right=True)
-        ]
-        if self.low_quality_matches:
-            most = overlaps.amax(dim=1, keepdim=True)
-            # An object that overlaps nothing is not nearest to everything.
-            labels[((overlaps == most) & (most > 0)).any(dim=0)] = POSITIVE
-        return matched, labels
+        return ops.match_shared_boxes(
+            anchors,
+            truth.boxes,
+            truth.image_index,
+            len(truth.counts),
+            thresholds=self.thresholds,
+            labels=self.labels,
+            low_quality_matches=self.low_quality_matches,
+        )
+
+    def match_regions(
+        self, boxes: Tensor, image_index: Tensor, truth: TargetBatch
+    ) -> tuple[Tensor, Tensor]:
+        """Match regions to the objects of the image that each lies in.
+
+        Args:
+            boxes: (R, 4), xyxy.
+            image_index: (R,) int64.
+
+        Returns:
+            matched: (R,) int64, rows of ``truth``; of no meaning where a region is not positive.
+            labels: (R,) int64, 1, 0 or -1.
+        """
+        return ops.match_boxes(
+            boxes,
+            image_index,
+            truth.boxes,
+            truth.image_index,
+            len(truth.counts),
+            thresholds=self.thresholds,
+            labels=self.labels,
+            low_quality_matches=self.low_quality_matches,
+        )

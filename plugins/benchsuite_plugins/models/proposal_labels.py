@@ -9,7 +9,6 @@ from torch import Tensor
 
 from benchsuite_plugins.models.instances import Proposals
 from benchsuite_plugins.models.matcher import POSITIVE, Matcher
-from benchsuite_plugins.models.pairwise_iou import pairwise_iou
 from benchsuite_plugins.models.sampler import sample_candidates
 from benchsuite_plugins.models.target_batch import TargetBatch
 from benchsuite_plugins.models.training_options import ROIHeadsTrainingOptions
@@ -60,7 +59,7 @@ def label_proposals(
         image_index, order = torch.cat([image_index, truth.image_index]).sort(stable=True)
         boxes = boxes[order]
     matcher = Matcher(options.iou_thresholds, options.iou_labels, low_quality_matches=False)
-    matched, labels = match_regions(boxes, image_index, truth, matcher)
+    matched, labels = matcher.match_regions(boxes, image_index, truth)
     chosen = sample_candidates(
         labels,
         image_index,
@@ -75,23 +74,6 @@ def label_proposals(
         matched[chosen],
         num_classes,
     )
-
-
-def match_regions(
-    boxes: Tensor, image_index: Tensor, truth: TargetBatch, matcher: Matcher
-) -> tuple[Tensor, Tensor]:
-    """Match regions to the objects of the image that each lies in.
-
-    Args:
-        boxes: (R, 4), xyxy.
-        image_index: (R,) int64.
-
-    Returns:
-        matched: (R,) int64, rows of ``truth``; of no meaning where a region is not positive.
-        labels: (R,) int64, as the matcher gives them.
-    """
-    overlaps = pairwise_iou(truth.boxes, boxes)
-    return matcher(overlaps.where(truth.image_index[:, None] == image_index, 0))
 
 
 def class_labels(labels: Tensor, matched: Tensor, truth: TargetBatch, num_classes: int) -> Tensor:

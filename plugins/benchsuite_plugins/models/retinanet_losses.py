@@ -11,7 +11,6 @@ from benchsuite_plugins.models.box_regression_loss import Coder
 from benchsuite_plugins.models.dense_losses import DenseLosses
 from benchsuite_plugins.models.dense_targets import dense_targets
 from benchsuite_plugins.models.dense_training_options import RetinaNetTrainingOptions
-from benchsuite_plugins.models.match_anchors import match_anchors
 from benchsuite_plugins.models.matcher import Matcher
 from benchsuite_plugins.models.target_batch import TargetBatch
 
@@ -48,6 +47,6 @@ class RetinaNetLosses(nn.Module):
             logits,
             deltas,
             every,
-            dense_targets(*match_anchors(every, truth, self.matcher), truth),
+            dense_targets(*self.matcher.match_anchors(every, truth), truth),
         )
         return {"loss_cls": class_loss, "loss_box_reg": box_loss}

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from benchsuite_plugins.models.box_coder import BoxCoder
 from benchsuite_plugins.models.box_regression_loss import BoxRegressionLoss
-from benchsuite_plugins.models.match_anchors import match_anchors
 from benchsuite_plugins.models.matcher import POSITIVE, Matcher
 from benchsuite_plugins.models.sampler import sample_candidates
 from benchsuite_plugins.models.target_batch import TargetBatch
@@ -49,7 +48,7 @@ class RPNLosses:
             anchors: (M, 4), xyxy.
         """
         images, count = logits.shape
-        matched, labels = (rows.flatten() for rows in match_anchors(anchors, truth, self.matcher))
+        matched, labels = (rows.flatten() for rows in self.matcher.match_anchors(anchors, truth))
         chosen = sample_candidates(
             labels,
             torch.arange(images, device=logits.device).repeat_interleave(count),

@@ -9,40 +9,44 @@ from torchvision.ops import box_iou
 
 from benchsuite.errors import ContractError, UsageError
 from benchsuite.targets import Target
-from benchsuite_plugins.models.match_anchors import match_anchors
 from benchsuite_plugins.models.matcher import Matcher
-from benchsuite_plugins.models.pairwise_iou import pairwise_iou
-from benchsuite_plugins.models.target_batch import collate_targets
+from benchsuite_plugins.models.target_batch import TargetBatch, collate_targets
 
 RPN = Matcher((0.3, 0.7), (0, -1, 1), low_quality_matches=True)
 
 
+def truth_of(*boxes: list[float]) -> TargetBatch:
+    """Objects of one image."""
+    return collate_targets([Target(list(boxes), [0] * len(boxes))], torch.zeros(1, 3, 32, 32))
+
+
+def match(matcher: Matcher, anchors: list[list[float]], *objects: list[float]) -> list[list[int]]:
+    matched, labels = matcher.match_anchors(torch.tensor(anchors), truth_of(*objects))
+    return [matched[0].tolist(), labels[0].tolist()]
+
+
 def test_a_threshold_belongs_to_the_label_above_it() -> None:
-    overlaps = torch.tensor([[0.29, 0.3, 0.69, 0.7, 1.0]])
-    matched, labels = RPN(overlaps)
-    assert matched.tolist() == [0] * 5
-    assert labels.tolist() == [0, -1, -1, 1, 1]
+    anchors = [[0.0, 0, share * 100, 1] for share in (0.29, 0.3, 0.69, 0.7, 1.0)]
+    assert match(RPN, anchors, [0, 0, 100, 1]) == [[0] * 5, [0, -1, -1, 1, 1]]
 
 
 def test_every_object_has_what_overlaps_it_most_ties_included() -> None:
-    overlaps = torch.tensor([[0.9, 0.1, 0.2, 0.2], [0.0, 0.05, 0.1, 0.0]])
-    matched, labels = RPN(overlaps)
-    # Column 2 is nearest to the second object, though it overlaps the first one more.
-    assert matched.tolist() == [0, 0, 0, 0]
-    assert labels.tolist() == [1, 0, 1, 0]
-    tied = torch.tensor([[0.2, 0.1, 0.2]])
-    assert RPN(tied)[1].tolist() == [1, 0, 1]
-    assert Matcher((0.5,), (0, 1), False)(tied)[1].tolist() == [0, 0, 0]
+    # The last is nearest to the second object, though it overlaps the first one more.
+    anchors = [[0.0, 0, 9, 1], [9, 0, 11, 1], [8, 0, 10.5, 1]]
+    assert match(RPN, anchors, [0, 0, 10, 1], [10, 0, 12, 1])[1] == [1, 1, 0]
+    anchors = [[0.0, 0, 9, 1], [0, 0, 1, 1], [6, 0, 10.5, 1]]
+    assert match(RPN, anchors, [0, 0, 10, 1], [10, 0, 12, 1]) == [[0, 0, 0], [1, 0, 1]]
+    tied = [[0.0, 0, 2, 1], [0, 0, 1, 1], [5, 0, 7, 1]]
+    assert match(RPN, tied, [0, 0, 10, 1])[1] == [1, 0, 1]
+    assert match(Matcher((0.5,), (0, 1), False), tied, [0, 0, 10, 1])[1] == [0, 0, 0]
 
 
 def test_an_object_that_overlaps_nothing_makes_nothing_positive() -> None:
-    assert RPN(torch.zeros(1, 3))[1].tolist() == [0, 0, 0]
+    assert match(RPN, [[0.0, 0, 2, 1], [0, 0, 1, 1]], [20, 20, 30, 30])[1] == [0, 0]
 
 
 def test_without_objects_all_is_background() -> None:
-    matched, labels = RPN(torch.zeros(0, 3))
-    assert matched.tolist() == [0, 0, 0]
-    assert labels.tolist() == [0, 0, 0]
+    assert match(RPN, [[0.0, 0, 2, 1], [0, 0, 1, 1]]) == [[0, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -50,20 +54,15 @@ def test_as_torchvision_matches(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     corner = torch.rand((60, 2), generator=generator) * 50
     boxes = torch.cat([corner, corner + 5 + torch.rand((60, 2), generator=generator) * 40], dim=1)
-    overlaps = pairwise_iou(boxes[:7], boxes[7:])
-    torch.testing.assert_close(overlaps, box_iou(boxes[:7], boxes[7:]))
-    theirs = TorchvisionMatcher(0.7, 0.3, allow_low_quality_matches=True)(overlaps)
-    matched, labels = RPN(overlaps)
+    theirs = TorchvisionMatcher(0.7, 0.3, allow_low_quality_matches=True)(
+        box_iou(boxes[:7], boxes[7:])
+    )
+    matched, labels = RPN.match_anchors(boxes[7:], truth_of(*boxes[:7].tolist()))
     assert (labels == 1).any() and (labels == -1).any() and (labels == 0).any()
     # -1: below the low threshold; -2: between the two.
-    assert torch.equal(theirs == -1, labels == 0)
-    assert torch.equal(theirs == -2, labels == -1)
-    assert torch.equal(theirs[labels == 1], matched[labels == 1])
-
-
-def test_boxes_without_extent_overlap_nothing() -> None:
-    boxes = torch.tensor([[1.0, 1, 1, 1], [0, 0, 2, 2]])
-    assert pairwise_iou(boxes, boxes).tolist() == [[0, 0], [0, 1]]
+    assert torch.equal(theirs == -1, labels[0] == 0)
+    assert torch.equal(theirs == -2, labels[0] == -1)
+    assert torch.equal(theirs[labels[0] == 1], matched[labels == 1])
 
 
 @pytest.mark.parametrize(
@@ -82,10 +81,14 @@ def test_anchors_are_matched_within_their_image() -> None:
     targets = [Target([first], [3]), Target(), Target([second, first], [1, 2])]
     truth = collate_targets(targets, torch.zeros(3, 3, 32, 32))
     assert truth.image_index.tolist() == [0, 2, 2]
-    matched, labels = match_anchors(torch.tensor([first, second]).float(), truth, RPN)
+    matched, labels = RPN.match_anchors(torch.tensor([first, second]).float(), truth)
     assert labels.tolist() == [[1, 0], [0, 0], [1, 1]]
     assert matched[0, 0] == 0
     assert matched[2].tolist() == [2, 1]
+    regions = torch.tensor([second, first, first, second]).float()
+    matched, labels = RPN.match_regions(regions, torch.tensor([2, 2, 1, 0]), truth)
+    assert labels.tolist() == [1, 1, 0, 0]
+    assert matched[:2].tolist() == [1, 2]
 
 
 def test_targets_that_do_not_fit_the_batch() -> None:
