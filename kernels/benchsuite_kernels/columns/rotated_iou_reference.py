@@ -39,7 +39,9 @@ def overlapping(
         within = np.arange(of_part.sum()) - np.repeat(before, of_part)
         pair_truths = order[np.repeat(first[begin:end], of_part) + within]
         pair_detections = np.repeat(np.arange(begin, end), of_part)
-        overlaps = _overlaps(detections[pair_detections], truths[pair_truths], crowd[pair_truths])
+        overlaps = pair_overlaps(
+            detections[pair_detections], truths[pair_truths], crowd[pair_truths]
+        )
         found = np.flatnonzero(overlaps >= least)
         starts[1:] += np.bincount(pair_detections[found], minlength=len(detections))
         rows.append(pair_truths[found])
@@ -59,8 +61,8 @@ def _joined(parts: list[NDArray], dtype: type) -> NDArray:
     return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)
 
 
-def _overlaps(detections: _Floats, truths: _Floats, crowd: NDArray[np.bool_]) -> _Floats:
-    """(P,) overlaps of P pairs."""
+def pair_overlaps(detections: _Floats, truths: _Floats, crowd: NDArray[np.bool_]) -> _Floats:
+    """(P,) overlaps of P pairs: (P, 8), (P, 8) and (P,) to (P,)."""
     x, y, cosine, sine, half_width, half_height, reach_x, reach_y = detections.T
     (
         truth_x,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from benchsuite_kernels.ops.batched_nms import batched_nms
 from benchsuite_kernels.ops.match_boxes import match_boxes, match_shared_boxes
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
+from benchsuite_kernels.ops.nms_rotated import batched_nms_rotated, nms_rotated
+from benchsuite_kernels.ops.nms_rotated_per_image import nms_rotated_per_image
 from benchsuite_kernels.ops.packed_masks import (
     pack_masks,
     packed_area,
@@ -13,6 +15,8 @@ from benchsuite_kernels.ops.packed_masks import (
     unpack_masks,
 )
 from benchsuite_kernels.ops.packed_runs import packed_from_rle, packed_to_rle
+from benchsuite_kernels.ops.pairwise_iou import pairwise_iou
+from benchsuite_kernels.ops.pairwise_iou_rotated import pairwise_iou_rotated
 from benchsuite_kernels.ops.paste_masks import paste_masks_to_packed, paste_masks_to_rle
 from benchsuite_kernels.ops.roi_align import roi_align
 from benchsuite_kernels.ops.sigmoid_focal_loss import sigmoid_focal_loss
@@ -20,15 +24,20 @@ from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
 
 __all__ = [
     "batched_nms",
+    "batched_nms_rotated",
     "match_boxes",
     "match_shared_boxes",
     "nms_per_image",
+    "nms_rotated",
+    "nms_rotated_per_image",
     "pack_masks",
     "packed_area",
     "packed_from_rle",
     "packed_intersection",
     "packed_iou",
     "packed_to_rle",
+    "pairwise_iou",
+    "pairwise_iou_rotated",
     "paste_masks_to_packed",
     "paste_masks_to_rle",
     "roi_align",

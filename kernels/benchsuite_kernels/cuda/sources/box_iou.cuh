@@ -1,5 +1,4 @@
-// Intersection over union of boxes, xyxy, in float. NaN where a coordinate is NaN, or neither box
-// has an area.
+// Areas of boxes and of what they share: xyxy, in float.
 #pragma once
 
 #include "shared.cuh"

@@ -37,15 +37,14 @@ struct Candidates {
 
 // overlaps: N x (words * 64) x words; bit j of word w of row i tells that the chunk's candidate i
 // drops candidate w * 64 + j if it is kept itself. Only words at and behind the row's own one that
-// hold a present candidate are written.
+// hold a present candidate are written. others and other_groups: shared memory for `kWord`.
 template <class Box>
-__device__ void find_overlaps(const typename Box::Number* boxes, const long long* order,
+__device__ void find_overlaps(Box* others, long long* other_groups,
+                              const typename Box::Number* boxes, const long long* order,
                               const float* scores, const long long* groups,
                               const long long* counts, Word* overlaps, long long count,
                               long long group_stride, long long start, long long words,
                               long long limit, float threshold) {
-  __shared__ Box others[kWord];
-  __shared__ long long other_groups[kWord];
   const long long image = blockIdx.x / (words * words);
   const long long row_word = blockIdx.x / words % words, column_word = blockIdx.x % words;
   const Candidates candidates(order, scores, groups, count, group_stride, image);
@@ -72,16 +71,16 @@ __device__ void find_overlaps(const typename Box::Number* boxes, const long long
   overlaps[((image * words + row_word) * kWord + lane) * words + column_word] = bits;
 }
 
-// dropped: N x words, zeros at the beginning; a bit for each candidate of the chunk.
+// dropped: N x words, zeros at the beginning; a bit for each candidate of the chunk. kept and
+// kept_groups: shared memory for `kWord`.
 template <class Box>
-__device__ void drop_overlapping(const typename Box::Number* boxes, const long long* order,
+__device__ void drop_overlapping(Box* kept, long long* kept_groups,
+                                 const typename Box::Number* boxes, const long long* order,
                                  const float* scores, const long long* groups,
                                  const long long* index, const long long* counts,
                                  Word* dropped, long long count, long long group_stride,
                                  long long start, long long words, long long tiles,
                                  long long limit, float threshold) {
-  __shared__ Box kept[kWord];
-  __shared__ long long kept_groups[kWord];
   const long long image = blockIdx.x / (words * tiles);
   const long long word = blockIdx.x / tiles % words, tile = blockIdx.x % tiles;
   const long long kept_count = counts[image], tile_start = tile * kTile;
@@ -117,16 +116,20 @@ extern "C" __global__ void find_upright_overlaps(
     const float* boxes, const long long* order, const float* scores, const long long* groups,
     const long long* counts, unsigned long long* overlaps, long long count, long long group_stride,
     long long start, long long words, long long limit, float threshold) {
-  find_overlaps<UprightBox>(boxes, order, scores, groups, counts, overlaps, count, group_stride,
-                            start, words, limit, threshold);
+  __shared__ UprightBox others[kWord];
+  __shared__ long long other_groups[kWord];
+  find_overlaps(others, other_groups, boxes, order, scores, groups, counts, overlaps, count,
+                group_stride, start, words, limit, threshold);
 }
 
 extern "C" __global__ void find_rotated_overlaps(
     const double* boxes, const long long* order, const float* scores, const long long* groups,
     const long long* counts, unsigned long long* overlaps, long long count, long long group_stride,
     long long start, long long words, long long limit, float threshold) {
-  find_overlaps<TurnedBox>(boxes, order, scores, groups, counts, overlaps, count, group_stride,
-                           start, words, limit, threshold);
+  __shared__ TurnedBox others[kWord];
+  __shared__ long long other_groups[kWord];
+  find_overlaps(others, other_groups, boxes, order, scores, groups, counts, overlaps, count,
+                group_stride, start, words, limit, threshold);
 }
 
 extern "C" __global__ void drop_upright(
@@ -134,8 +137,10 @@ extern "C" __global__ void drop_upright(
     const long long* index, const long long* counts, unsigned long long* dropped, long long count,
     long long group_stride, long long start, long long words, long long tiles, long long limit,
     float threshold) {
-  drop_overlapping<UprightBox>(boxes, order, scores, groups, index, counts, dropped, count,
-                               group_stride, start, words, tiles, limit, threshold);
+  __shared__ UprightBox kept[kWord];
+  __shared__ long long kept_groups[kWord];
+  drop_overlapping(kept, kept_groups, boxes, order, scores, groups, index, counts, dropped, count,
+                   group_stride, start, words, tiles, limit, threshold);
 }
 
 extern "C" __global__ void drop_rotated(
@@ -143,13 +148,15 @@ extern "C" __global__ void drop_rotated(
     const long long* index, const long long* counts, unsigned long long* dropped, long long count,
     long long group_stride, long long start, long long words, long long tiles, long long limit,
     float threshold) {
-  drop_overlapping<TurnedBox>(boxes, order, scores, groups, index, counts, dropped, count,
-                              group_stride, start, words, tiles, limit, threshold);
+  __shared__ TurnedBox kept[kWord];
+  __shared__ long long kept_groups[kWord];
+  drop_overlapping(kept, kept_groups, boxes, order, scores, groups, index, counts, dropped, count,
+                   group_stride, start, words, tiles, limit, threshold);
 }
 
 // A block an image. Writes the places of the candidates that are kept to index (N x limit) behind
 // the `counts` of the chunks before. The dynamic shared memory holds `words` words.
-extern "C" __global__ void __launch_bounds__(kKeepThreads) keep_best(
+extern "C" __global__ void keep_best(
     const long long* order, const float* scores, const unsigned long long* overlaps,
     const unsigned long long* dropped, long long* index, long long* counts, long long count,
     long long start, long long words, long long limit) {
