@@ -22,6 +22,7 @@ OPERATORS = (
     "batched_nms",
     "count_boundary_pairs",
     "count_label_pairs",
+    "decode_keypoints",
     "decode_label_map",
     "federated_detections",
     "gather_counts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchsuite_kernels.ops.batched_nms import batched_nms
+from benchsuite_kernels.ops.decode_keypoints import decode_keypoints
 from benchsuite_kernels.ops.match_boxes import match_boxes, match_shared_boxes
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
 from benchsuite_kernels.ops.nms_rotated import batched_nms_rotated, nms_rotated
@@ -25,6 +26,7 @@ from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
 __all__ = [
     "batched_nms",
     "batched_nms_rotated",
+    "decode_keypoints",
     "match_boxes",
     "match_shared_boxes",
     "nms_per_image",
