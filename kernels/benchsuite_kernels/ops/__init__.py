@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchsuite_kernels.ops.batched_nms import batched_nms
-from benchsuite_kernels.ops.decode_keypoints import decode_keypoints
+from benchsuite_kernels.ops.decode_keypoints import KeypointPeaks, decode_keypoints
 from benchsuite_kernels.ops.match_boxes import match_boxes, match_shared_boxes
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
 from benchsuite_kernels.ops.nms_rotated import batched_nms_rotated, nms_rotated
@@ -24,6 +24,7 @@ from benchsuite_kernels.ops.sigmoid_focal_loss import sigmoid_focal_loss
 from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
 
 __all__ = [
+    "KeypointPeaks",
     "batched_nms",
     "batched_nms_rotated",
     "decode_keypoints",

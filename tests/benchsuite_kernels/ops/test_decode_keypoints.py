@@ -13,6 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchsuite_kernels import reset_served, served
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.cuda.emulation.order import ORDERS, thread_order
+from benchsuite_kernels.dispatch import serving
 from benchsuite_kernels.ops import decode_keypoints
 from benchsuite_kernels.ops.decode_keypoints import KeypointPeaks, reference
 
@@ -54,8 +57,8 @@ def compare(found: KeypointPeaks, maps: Tensor, boxes: Tensor, tolerance: float 
         torch.testing.assert_close(
             found.positions[index], box[:2] + (torch.stack([column, row], -1) + 0.5) * pixel
         )
-        assert (0 <= column).all() and (column < width).all()
-        assert (0 <= row).all() and (row < height).all()
+        assert (column >= 0).all() and (column < width).all()
+        assert (row >= 0).all() and (row < height).all()
         peak = stretched[0].amax(dim=(1, 2))
         at = stretched[0][torch.arange(len(own)), row, column]
         size = own.abs().amax().item()
@@ -88,6 +91,19 @@ def test_the_implementations_agree_to_the_bit(implementation: str) -> None:
     positions, logits, shares = reference(maps, BOXES)
     assert torch.equal(found.positions, positions) and torch.equal(found.logits, logits)
     torch.testing.assert_close(found.shares, shares, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_order_of_threads_changes_nothing(order: str) -> None:
+    maps = smooth(2, 2, side=20)
+    boxes = torch.tensor([[0.0, 0.0, 300.0, 9.0], [0.0, 0.0, 25.0, 40.0]])
+    if problem := emulation_problem():
+        pytest.skip(problem)
+    with serving("emulated"), thread_order(order, 3):
+        found = decode_keypoints(maps, boxes)
+    wanted = reference(maps, boxes)
+    assert torch.equal(found.positions, wanted[0]) and torch.equal(found.logits, wanted[1])
+    torch.testing.assert_close(found.shares, wanted[2], rtol=1e-5, atol=0)
 
 
 @settings(
