@@ -64,6 +64,7 @@ OPERATORS = (
     "scan_results",
     "sigmoid_focal_loss",
     "sigmoid_focal_loss_sum",
+    "soft_nms",
 )
 """Every operator, by the name that ``implementations`` and ``served`` use."""
 

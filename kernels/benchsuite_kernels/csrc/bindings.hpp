@@ -38,6 +38,7 @@ void bind_resize(py::module_& module);
 void bind_rle(py::module_& module);
 void bind_rle_batch(py::module_& module);
 void bind_rotated_iou(py::module_& module);
+void bind_soft_nms(py::module_& module);
 void bind_sigmoid_focal_loss(py::module_& module);
 
 template <class T>

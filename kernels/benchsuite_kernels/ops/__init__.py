@@ -22,6 +22,7 @@ from benchsuite_kernels.ops.paste_masks import paste_masks_to_packed, paste_mask
 from benchsuite_kernels.ops.roi_align import roi_align
 from benchsuite_kernels.ops.sigmoid_focal_loss import sigmoid_focal_loss
 from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
+from benchsuite_kernels.ops.soft_nms import soft_nms
 
 __all__ = [
     "KeypointPeaks",
@@ -46,5 +47,6 @@ __all__ = [
     "roi_align",
     "sigmoid_focal_loss",
     "sigmoid_focal_loss_sum",
+    "soft_nms",
     "unpack_masks",
 ]
