@@ -8,6 +8,9 @@ import torchvision
 from torch import Tensor
 
 from benchsuite_kernels import reset_served, served
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.cuda.emulation.order import ORDERS, thread_order
+from benchsuite_kernels.dispatch import serving
 from benchsuite_kernels.ops import batched_nms, nms_per_image
 
 ABSENT = float("-inf")
@@ -70,6 +73,29 @@ def test_more_candidates_than_a_chunk_of_the_cuda_kernel(implementation: str) ->
     assert len(want) > 1024
     assert as_lists(*nms_per_image(boxes, scores, groups, 0.5, 9000)) == [want]
     assert as_lists(*nms_per_image(boxes, scores, groups, 0.5, 1000)) == [want[:1000]]
+
+
+def test_a_hundred_thousand_candidates(implementation: str) -> None:
+    boxes, scores, groups = candidates(1, 100_000)
+    groups = torch.arange(100_000)[None] % 211 - 100
+    best = scores[0].argsort(descending=True)[:40_000]
+    kept = kept_by_torchvision(boxes[0, best], scores[0, best], groups[0, best], 0.5)
+    want = best[kept][:6000].tolist()
+    assert len(want) == 6000
+    assert as_lists(*nms_per_image(boxes, scores, groups, 0.5, 6000)) == [want]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_order_of_threads_changes_nothing(order: str) -> None:
+    if problem := emulation_problem():
+        pytest.skip(problem)
+    boxes, scores, groups = candidates(2, 300)
+    with serving("emulated"), thread_order(order, 3):
+        found = nms_per_image(boxes, scores, groups, 0.5, 200)
+    want = [
+        kept_by_torchvision(boxes[image], scores[image], groups[image], 0.5) for image in (0, 1)
+    ]
+    assert as_lists(*found) == [kept[:200] for kept in want]
 
 
 def test_groups_may_be_shared_by_all_images(implementation: str) -> None:

@@ -10,6 +10,9 @@ import torch
 import torchvision
 from torch import Tensor
 
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.cuda.emulation.order import ORDERS, thread_order
+from benchsuite_kernels.dispatch import serving
 from benchsuite_kernels.ops import nms_per_image, soft_nms
 from benchsuite_kernels.ops.soft_nms import METHODS
 
@@ -129,6 +132,18 @@ def test_more_candidates_than_threads(implementation: str) -> None:
     want = by_a_loop(boxes[0], scores[0], groups[0], 20, "linear", **options)
     index, _, counts = soft_nms(boxes, scores, groups, 20)
     assert as_lists(index, counts) == [[place for place, _ in want]]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_order_of_threads_changes_nothing(order: str) -> None:
+    if problem := emulation_problem():
+        pytest.skip(problem)
+    given = candidates(2, 80, seed=4)
+    with serving("reference"):
+        want = soft_nms(*given, 30)
+    with serving("emulated"), thread_order(order, 3):
+        found = soft_nms(*given, 30)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(found, want, strict=True))
 
 
 def test_nothing_in_nothing_out(implementation: str) -> None:
