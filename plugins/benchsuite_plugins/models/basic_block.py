@@ -6,6 +6,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchsuite_plugins.models.layers.adding import add_convolution
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill
 from benchsuite_plugins.models.options import NormName
@@ -38,6 +39,6 @@ class BasicBlock(nn.Module):
                 msra_fill(conv)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv2(self.conv1(x))
-        out += x if self.shortcut is None else self.shortcut(x)
-        return F.relu_(out)
+        out = self.conv1(x)
+        identity = x if self.shortcut is None else self.shortcut(x)
+        return add_convolution(identity, self.conv2, out, relu=True)

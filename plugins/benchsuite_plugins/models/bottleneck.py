@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchsuite_plugins.models.layers.adding import add_convolution
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill
 from benchsuite_plugins.models.layers.recomputable_block import RecomputableBlock
@@ -69,6 +70,6 @@ class BottleneckBlock(RecomputableBlock):
         return out
 
     def compute(self, x: Tensor) -> Tensor:
-        out: Tensor = self.conv3(self.middle(self.conv1(x)))
-        out += x if self.shortcut is None else self.shortcut(x)
-        return F.relu_(out)
+        out = self.middle(self.conv1(x))
+        identity = x if self.shortcut is None else self.shortcut(x)
+        return add_convolution(identity, self.conv3, out, relu=True)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchsuite_plugins.models.features import Backbone, check_names
+from benchsuite_plugins.models.layers.adding import add_convolution
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import xavier_fill
 from benchsuite_plugins.models.options import FPNOptions
@@ -95,12 +96,12 @@ class FPN(nn.Module):
         outputs: list[Tensor] = []
         merged: Tensor | None = None
         for level, name in zip(reversed(self.levels), reversed(self.in_features), strict=True):
-            lateral = self.get_submodule(f"fpn_lateral{level}")(features[name])
+            lateral = self.get_submodule(f"fpn_lateral{level}")
             if merged is None:
-                merged = lateral
+                merged = lateral(features[name])
             else:
-                merged = F.interpolate(merged, scale_factor=2.0, mode="nearest")
-                merged += lateral
+                coarser = F.interpolate(merged, scale_factor=2.0, mode="nearest")
+                merged = add_convolution(coarser, lateral, features[name])
                 if self.average:
                     merged /= 2
             outputs.insert(0, self.get_submodule(f"fpn_output{level}")(merged))
