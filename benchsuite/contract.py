@@ -18,6 +18,8 @@ The version is ``(major, minor)``.
 
 History
 -------
+* (1, 4): a model may be asked to predict in half precision, compiled, channels-last or as CUDA
+  graphs, and says which of these it can (``ModelRequest.execution``, ``ModelSpec.execution``).
 * (1, 3): random choices about an image of a batch have a seed of their own (``Target.seed``), and a
   transform is given what ``benchsuite.training.augmentation.samples`` makes of an image and its
   target; a model may be told what belongs to one step, and to do with less memory
@@ -36,7 +38,7 @@ History
 
 from __future__ import annotations
 
-CONTRACT_VERSION: tuple[int, int] = (1, 3)
+CONTRACT_VERSION: tuple[int, int] = (1, 4)
 
 
 def accepts(wanted: tuple[int, int]) -> bool:

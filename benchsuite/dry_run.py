@@ -28,6 +28,7 @@ def explain(plan: RunPlan) -> dict[str, Any]:
         "partial": plan.partial,
         "tasks": list(plan.tasks),
         "metrics": [each.spec.name for each in plan.metrics],
+        **request.execution.to_json(),
         "batch_size": request.batch_size,
         "seed": request.seed,
         "out": str(request.out),

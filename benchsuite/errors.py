@@ -65,6 +65,10 @@ class PluginError(BenchsuiteError):
     """A plugin that the command needs could not be used. Exit code 1."""
 
 
+class KernelError(BenchsuiteError):
+    """Kernels were required, and an operator was served by something slower. Exit code 1."""
+
+
 class InterruptedRun(BenchsuiteError):
     """The user interrupted; what was finished is kept. Exit code 130."""
 

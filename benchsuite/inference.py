@@ -26,6 +26,7 @@ from benchsuite.throughput import timed_predict
 
 if TYPE_CHECKING:
     from benchsuite.devices import Device
+    from benchsuite.execution import Execution
     from benchsuite.predictions.parts import PredictionParts, Sample
     from benchsuite.records import ImageRecord, Prediction
     from benchsuite.specs import Category, KeypointLayout
@@ -40,6 +41,7 @@ def build_model(
     seed: int,
     keypoints: KeypointLayout | None = None,
     initial: InitialWeights | None = None,
+    execution: Execution | None = None,
 ) -> Model:
     """Call the model's factory.
 
@@ -55,6 +57,7 @@ def build_model(
         seed=seed,
         keypoints=keypoints,
         initial=initial,
+        execution=execution,
     )
     model = use(spec.factory, f"model {spec.name!r}")(request)
     if not isinstance(model, Model):

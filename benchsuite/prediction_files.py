@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchsuite.categories import scored_categories
 from benchsuite.errors import DataMissingError, InputError, UsageError
+from benchsuite.execution import Execution, check_device, check_model
 from benchsuite.inference import build_model
 from benchsuite.progress import progress
 from benchsuite.resolve import (
@@ -39,6 +40,7 @@ class PredictRequest:
     device: str | None = None
     threads: int | None = None
     seed: int = 0
+    execution: Execution = field(default_factory=Execution)
     draw_above: float = 0.5
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -47,8 +49,8 @@ def predict_files(request: PredictRequest, tell: Callable[[str], None]) -> dict[
     """Predict every image and write ``<stem>.json`` and ``<stem>.png`` into ``request.out``.
 
     Raises:
-        UsageError: no image is given, two would be written to one name, or nobody says what the
-            labels mean.
+        UsageError: no image is given, two would be written to one name, nobody says what the labels
+            mean, or the model cannot be executed as asked.
         DataMissingError: an image is not there.
     """
     from benchsuite.devices import use_device
@@ -62,11 +64,13 @@ def predict_files(request: PredictRequest, tell: Callable[[str], None]) -> dict[
         weights=request.weights,
         overrides=request.overrides.get("model"),
     )
+    check_model(request.execution, resolved.spec)
+    device = use_device(request.device, threads=request.threads, seed=request.seed)
+    check_device(request.execution, device.name)
     categories, layout = _meaning(resolved, request)
     weights = resolve_weights(resolved.weights, resolved.recipe, resolved.body)
     if weights.random:
         tell("random weights, the predictions mean nothing: give trained ones with --weights")
-    device = use_device(request.device, threads=request.threads, seed=request.seed)
     model = build_model(
         resolved,
         categories,
@@ -74,6 +78,7 @@ def predict_files(request: PredictRequest, tell: Callable[[str], None]) -> dict[
         device=device,
         seed=request.seed,
         keypoints=layout,
+        execution=request.execution,
     )
     request.out.mkdir(parents=True, exist_ok=True)
     written = []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Parameter
 
+    from benchsuite.execution import Execution
     from benchsuite.records import Image, ImageRecord, Prediction
     from benchsuite.targets import Target
 
@@ -56,6 +57,9 @@ class ModelRequest:
         keypoints: the dataset's keypoint layout, where it has one.
         initial: weights to start training from, in place of ``weights``: what fits of them goes
             over random ones. A model that can say what it took is a ``StartedModel``.
+        execution: how a model that shall only predict is to be executed; ``None``: as it stands,
+            so that it can be trained. No option is at other than its default that the model's spec
+            does not name.
     """
 
     options: Any = None
@@ -65,6 +69,7 @@ class ModelRequest:
     seed: int = 0
     keypoints: KeypointLayout | None = None
     initial: InitialWeights | None = None
+    execution: Execution | None = None
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import ContractError, DataMissingError, InputError, UsageError
+from benchsuite.execution import Execution
 from benchsuite.options import options_to_json
 from benchsuite.plugins import registry
 from benchsuite.protocols import PublishedDataset
@@ -101,6 +102,8 @@ class ReproduceRequest:
     device: str | None = None
     threads: int | None = None
     limit: int | None = None
+    execution: Execution = field(default_factory=Execution)
+    require_kernels: bool = False
     out: Path = Path("results")
     resume: bool = False
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -174,6 +177,8 @@ def plan_reproduction(request: ReproduceRequest) -> RunPlan:
             device=request.device,
             threads=request.threads,
             limit=request.limit,
+            execution=request.execution,
+            require_kernels=request.require_kernels,
             out=request.out,
             resume=request.resume,
             overrides=request.overrides,

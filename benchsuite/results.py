@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchsuite.execution import execution_title
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import RenderableType
@@ -76,6 +78,9 @@ class Outcome:
             "device": self.run["device"],
             "threads": self.run["threads"],
             "precision": self.run["precision"],
+            "compile": self.run.get("compile"),
+            "channels_last": self.run.get("channels_last"),
+            "cuda_graph": self.run.get("cuda_graph"),
             "batch_size": self.run["batch_size"],
             "seed": self.run["seed"],
             "kernels": dict(self.kernels),
@@ -128,7 +133,7 @@ def title(run: Mapping[str, Any], dataset_title: str) -> str:
     parts = [run["recipe"] or run["model"], dataset_title, f"{run['n_images']} images"]
     if run["device"]:
         threads = f", {run['threads']} threads" if run["device"] == "cpu" else ""
-        parts += [f"{run['device']}{threads}", run["precision"], f"batch {run['batch_size']}"]
+        parts += [f"{run['device']}{threads}", execution_title(run), f"batch {run['batch_size']}"]
     return " · ".join(str(part) for part in parts)
 
 

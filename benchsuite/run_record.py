@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from benchsuite.scoring import Scored
     from benchsuite.weights import Weights
 
-PRECISION = "fp32"
-
 
 def run_row(
     ready: Prepared, scored: Sequence[Scored], published: Mapping[str, float]
@@ -50,7 +48,7 @@ def run_row(
         "tasks": [each.spec.task for each in scored],
         "evaluators": as_json({each.spec.name: each.evaluator for each in scored}),
         "preprocessing": as_json(ready.described.get("preprocessing", {})),
-        "precision": PRECISION,
+        **request.execution.to_json(),
         "batch_size": request.batch_size,
         "seed": request.seed,
         "device": device.name,
@@ -108,7 +106,9 @@ def identity_fields(
         "images_sha256": image_list_sha256(plan.records),
         "scorer": request.scoring.scorer,
         "evaluators": {each.spec.name: each.identity for each in plan.metrics},
-        "precision": PRECISION,
+        # At their defaults the other options go unnamed, so that results keep their names.
+        "precision": request.execution.precision,
+        **request.execution.asked(),
         "batch_size": request.batch_size,
         "seed": request.seed,
     }

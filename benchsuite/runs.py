@@ -19,6 +19,7 @@ from benchsuite.categories import CategoryMap
 from benchsuite.devices import Device, use_device
 from benchsuite.environment import facts
 from benchsuite.errors import UsageError
+from benchsuite.execution import Execution, check_device, check_model
 from benchsuite.inference import build_model, describe, predict_all
 from benchsuite.metric_selection import ResolvedMetric
 from benchsuite.pairing import choose_metrics, pair_categories, shared_tasks
@@ -26,6 +27,7 @@ from benchsuite.predictions.parts import PredictionParts
 from benchsuite.predictions.to_columns import read_predictions
 from benchsuite.protocols import Model
 from benchsuite.recording import Recording, as_json, record
+from benchsuite.required_kernels import check_served, check_usable
 from benchsuite.resolve import (
     OpenedDataset,
     ResolvedModel,
@@ -64,6 +66,8 @@ class RunRequest:
     seed: int = 0
     limit: int | None = None
     warmup: int = 3
+    execution: Execution = field(default_factory=Execution)
+    require_kernels: bool = False
     metrics: Sequence[str] = ()
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     scoring: ScoringChoice = field(default_factory=ScoringChoice)
@@ -94,7 +98,8 @@ def plan_run(request: RunRequest) -> RunPlan:
     """Resolve names and options and open the dataset.
 
     Raises:
-        UsageError: an unknown name or option, or model and dataset share no task.
+        UsageError: an unknown name or option, model and dataset share no task, or the model cannot
+            be executed as asked.
         DataMissingError: the dataset is not there.
     """
     for name in ("batch_size", "limit"):
@@ -108,6 +113,7 @@ def plan_run(request: RunRequest) -> RunPlan:
         weights=request.weights,
         overrides=request.overrides.get("model"),
     )
+    check_model(request.execution, model.spec)
     opened = open_dataset(
         request.dataset,
         split=request.split,
@@ -158,6 +164,7 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
         tell: takes a line for the user (progress goes to stderr by itself).
 
     Raises:
+        KernelError: kernels are required, and something slower served.
         InterruptedRun: on Ctrl-C; what was finished is kept and ``--resume`` goes on from there.
     """
     request = plan.request
@@ -183,6 +190,8 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
             device=ready.device,
             tell=tell,
         )
+        if request.require_kernels:
+            check_served(benchsuite_kernels.served())
         outcome = score_and_store(ready, parts, store, tell)
         parts.discard()
     return outcome
@@ -192,12 +201,17 @@ def prepare(plan: RunPlan) -> Prepared:
     """Get the weights, build the model, and settle what the result is called.
 
     Raises:
+        UsageError: the device is not there, or cannot execute as asked.
+        KernelError: kernels are required, and this installation has none.
         DataMissingError: the weights are not there and cannot be fetched.
         InputError: the weights are not the model's, or its categories are none of the dataset's.
     """
     request, opened = plan.request, plan.opened
-    weights = resolve_weights(plan.model.weights, plan.model.recipe, plan.model.body)
     device = use_device(request.device, threads=request.threads, seed=request.seed)
+    check_device(request.execution, device.name)
+    if request.require_kernels:
+        check_usable(device.name)
+    weights = resolve_weights(plan.model.weights, plan.model.recipe, plan.model.body)
     environment = facts()
     categories, mapping = pair_categories(plan.model.categories, opened, plan.tasks)
     model = build_model(
@@ -207,6 +221,7 @@ def prepare(plan: RunPlan) -> Prepared:
         device=device,
         seed=request.seed,
         keypoints=keypoint_layout(opened),
+        execution=request.execution,
     )
     described = describe(model)
     identity = identity_fields(plan, weights, described)

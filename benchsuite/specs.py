@@ -72,6 +72,8 @@ class ModelSpec:
         proposals: for a model that finds no regions itself but learns from given ones, import
             string of ``read(path: Path) -> Callable[[ImageRecord], NDArray]``, which reads a file
             of them: of an image (P, 4) float32, xyxy, best first. What it returns can be pickled.
+        execution: which options of ``ModelRequest.execution`` it takes, by name (``"precision"``,
+            ``"compile"``, ``"channels_last"``, ``"cuda_graph"``). The host refuses the others.
     """
 
     name: str
@@ -82,6 +84,7 @@ class ModelSpec:
     categories: tuple[Category, ...] | str | None = None
     options: str | None = None
     proposals: str | None = None
+    execution: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

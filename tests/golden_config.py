@@ -10,6 +10,7 @@ from typing import Any
 from golden_training import training_options
 
 from benchsuite.errors import UsageError
+from benchsuite.execution import Execution
 from benchsuite.options import merge, read_options
 from benchsuite.plugins import registry
 from benchsuite.protocols import ModelRequest
@@ -261,5 +262,7 @@ def build(
         options=read_options(options_type, options, "model"),
         categories=categories(config),
         weights=weights,
+        # As the host runs it.
+        execution=Execution() if training is None else None,
     )
     return load(spec.factory)(request)

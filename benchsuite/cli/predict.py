@@ -9,6 +9,8 @@ import click
 
 from benchsuite.cli.shared_options import (
     echo_json,
+    execution_choice,
+    execution_options,
     json_option,
     names_of,
     tell,
@@ -61,13 +63,15 @@ class ImagesThenOverrides(click.Command):
     metavar="SCORE",
     help="Instances below this score are written, but not drawn.",
 )
+@execution_options
 @json_option
 def predict(overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Run MODEL on images: one COCO results JSON an image, and a drawn picture beside it."""
     from benchsuite.options import parse_overrides
     from benchsuite.prediction_files import PredictRequest, predict_files
 
-    request = PredictRequest(**given, overrides=parse_overrides(overrides))
+    execution = execution_choice(given)
+    request = PredictRequest(**given, execution=execution, overrides=parse_overrides(overrides))
     written = predict_files(request, tell)
     if as_json:
         echo_json(written)

@@ -9,10 +9,13 @@ import click
 from benchsuite.cli.shared_options import (
     command_line,
     echo_json,
+    execution_choice,
+    execution_options,
     json_option,
     names_of,
     out_option,
     overrides_argument,
+    require_kernels_option,
     tell,
 )
 
@@ -34,6 +37,8 @@ Examples:
 @click.option("--device", metavar="DEVICE", help="cpu, cuda or cuda:N. Default: cuda if there.")
 @click.option("--threads", type=int, metavar="N", help="CPU threads. Default: the cores here.")
 @click.option("--limit", type=int, metavar="N", help="Only the first N images: a partial figure.")
+@execution_options
+@require_kernels_option
 @out_option
 @click.option("--resume", is_flag=True, help="Go on from where an interrupted run stopped.")
 @json_option
@@ -50,8 +55,12 @@ def reproduce(overrides: tuple[str, ...], as_json: bool, **given: Any) -> None:
     from benchsuite.reproduction import ReproduceRequest
     from benchsuite.reproduction import reproduce as held_against_published
 
+    execution = execution_choice(given)
     request = ReproduceRequest(
-        **given, overrides=parse_overrides(overrides), command=command_line()
+        **given,
+        execution=execution,
+        overrides=parse_overrides(overrides),
+        command=command_line(),
     )
     done = held_against_published(request, tell)
     if as_json:

@@ -11,11 +11,14 @@ from benchsuite.cli.shared_options import (
     command_line,
     dataset_option,
     echo_explained,
+    execution_choice,
+    execution_options,
     json_option,
     metric_option,
     names_of,
     out_option,
     overrides_argument,
+    require_kernels_option,
     scoring_choice,
     scoring_options,
     show,
@@ -79,6 +82,8 @@ Options of model and dataset are given as dotted overrides: model.input.min_size
     metavar="N",
     help="Untimed passes before the stop-watch starts.",
 )
+@execution_options
+@require_kernels_option
 @scoring_options
 @out_option
 @click.option("--resume", is_flag=True, help="Go on from where an interrupted run stopped.")
@@ -94,9 +99,13 @@ def run(overrides: tuple[str, ...], dry_run: bool, as_json: bool, **given: Any) 
     from benchsuite.options import parse_overrides
     from benchsuite.runs import RunRequest, execute, plan_run
 
-    scoring = scoring_choice(given)
+    scoring, execution = scoring_choice(given), execution_choice(given)
     request = RunRequest(
-        **given, scoring=scoring, overrides=parse_overrides(overrides), command=command_line()
+        **given,
+        execution=execution,
+        scoring=scoring,
+        overrides=parse_overrides(overrides),
+        command=command_line(),
     )
     plan = plan_run(request)
     if dry_run:

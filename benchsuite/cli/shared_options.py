@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from benchsuite.execution import Execution
     from benchsuite.results import Outcome
     from benchsuite.scoring_choice import ScoringChoice
 
@@ -104,6 +105,45 @@ def scoring_choice(given: dict[str, Any]) -> ScoringChoice:
         replicates=given.pop("replicates"),
         seed=given.pop("ci_seed"),
     )
+
+
+def execution_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of ``execution.Execution``."""
+    options = (
+        click.option(
+            "--precision",
+            type=click.Choice(["fp32", "bf16", "fp16"]),
+            default="fp32",
+            show_default=True,
+            help="Of the network's layers; boxes and scores are float32 in any case.",
+        ),
+        click.option("--compile", is_flag=True, help="Put the network through torch.compile."),
+        click.option(
+            "--channels-last/--no-channels-last",
+            default=None,
+            help="How activations lie in memory. Default: as the model is fastest.",
+        ),
+        click.option(
+            "--cuda-graph", is_flag=True, help="Replay the network as CUDA graphs, one a size."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def execution_choice(given: dict[str, Any]) -> Execution:
+    """Takes the values of ``execution_options`` out of what was given."""
+    from benchsuite.execution import OPTIONS, Execution
+
+    return Execution(**{name: given.pop(name) for name in OPTIONS})
+
+
+require_kernels_option = click.option(
+    "--require-kernels",
+    is_flag=True,
+    help="Fail where an operator is not served by this device's kernels.",
+)
 
 
 def use_threads(threads: int | None) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchsuite.execution import execution_title
 from benchsuite.report import notation
 from benchsuite.report.boards import Board, Entry, verification
 from benchsuite.report.naming import device_title, run_name, variants
@@ -149,7 +150,7 @@ def _row(board: Board, entry: Entry, variant: str) -> Row:
         "latency_p95_ms": latency.get("p95"),
         "images_per_second": entry.latency.get("images_per_second", {}).get("value"),
         "device": device_title(run),
-        "precision": run["precision"],
+        "precision": execution_title(run),
         "batch_size": run["batch_size"],
         "parameters": run["parameters"],
         "licence": run["model_licence"],

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchsuite.execution import execution_title
+
 Run = Mapping[str, Any]
 """A row of ``schemas.RUNS`` as a dictionary."""
 
@@ -64,7 +66,7 @@ def run_title(run: Run) -> str:
     if run["device"]:
         cpu = str(run["device"]).startswith("cpu") and run["threads"]
         parts.append(f"{run['device']}, {run['threads']} threads" if cpu else run["device"])
-        parts += [run["precision"] or "", f"batch {run['batch_size']}" if run["batch_size"] else ""]
+        parts += [execution_title(run), f"batch {run['batch_size']}" if run["batch_size"] else ""]
     return " · ".join(part for part in parts if part)
 
 
@@ -127,7 +129,7 @@ def _settings(run: Run) -> dict[str, str]:
     return {
         **flattened(parsed(run["model_options"]) or {}),
         "weights": str(run["weights_name"] or "") + (f"@{digest[:8]}" if digest else ""),
-        "precision": str(run["precision"] or ""),
+        "execution": execution_title(run),
         "batch": str(run["batch_size"] or ""),
         "seed": str(run["seed"]),
         "predictions": str(run.get("predictions_sha256") or "")[:8],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from benchsuite.execution import execution_title
 from benchsuite.report import notation
 from benchsuite.report.naming import Run, dataset_title, flattened, parsed
 
@@ -76,7 +77,7 @@ def provenance(run: Run) -> list[FactGroup]:
                 Fact("device", run["device"]),
                 Fact("hardware", run["device_name"]),
                 Fact("threads", _text(run["threads"])),
-                Fact("precision", run["precision"]),
+                Fact("precision", execution_title(run)),
                 Fact("batch size", _text(run["batch_size"])),
                 Fact("warm-up batches", _text(run["warmup"])),
                 Fact("seed", _text(run["seed"])),

@@ -16,6 +16,7 @@ from benchsuite.records import Image, Prediction
 from benchsuite.specs import Category, KeypointLayout
 from benchsuite_plugins.checkpoints import load_initial, load_state, read_checkpoint
 from benchsuite_plugins.checkpoints.class_rows import Classes
+from benchsuite_plugins.models.execution.preparation import prepare
 from benchsuite_plugins.models.image_input import ImageBatch, Preprocessing
 
 
@@ -75,7 +76,8 @@ def create_model(
     """Build a model for a request: weights loaded, on its device, in evaluation mode.
 
     Without weights the parameters are drawn as Detectron2 draws them before training, the same for
-    one seed on every device; initial weights go over them where they fit.
+    one seed on every device; initial weights go over them where they fit. For a model that is only
+    to predict, the request says how (``execution``): see ``prepare``.
 
     Args:
         build: from the categories to the model, drawn from torch's global generator.
@@ -93,7 +95,10 @@ def create_model(
         load_state(model, read_checkpoint(request.weights), request.weights)
     elif request.initial is not None:
         model.started = _start(model, request, request.initial)
-    return model.to(request.device).eval()
+    model.to(request.device).eval()
+    if request.execution is not None:
+        prepare(model, request.execution)
+    return model
 
 
 def _start(model: ImageModel, request: ModelRequest, initial: InitialWeights) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ def fill(staging: Staging, size: int) -> None:
         for field in schemas.RUNS
     }
     row |= {"run_id": run_id, "created": datetime.now(UTC), "weights_random": False}
+    row |= dict.fromkeys(("compile", "channels_last", "cuda_graph"), False)
     row |= {"partial": False, "n_images": size, "n_predictions": 7 * size, "parameters": 3 * size}
     images = {
         "image_id": list(range(size)),

@@ -25,6 +25,7 @@ def runs_row(run_id: str, **values: Any) -> pa.Table:
     }
     row |= {"run_id": run_id, "created": datetime(2026, 11, 21, tzinfo=UTC)}
     row |= {"weights_random": False, "partial": False}
+    row |= dict.fromkeys(("compile", "channels_last", "cuda_graph"), False)
     return pa.Table.from_pylist([row | values], schema=schemas.RUNS)
 
 

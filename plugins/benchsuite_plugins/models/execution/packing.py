@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,7 +42,7 @@ def _join_activations(model: nn.Module) -> set[nn.Module]:
     followed: set[nn.Module] = set()
     for layers in model.modules():
         if isinstance(layers, nn.Sequential):
-            for index, (layer, following) in enumerate(zip(layers, layers[1:])):
+            for index, (layer, following) in enumerate(pairwise(layers)):
                 if type(layer) is nn.Conv2d and _is_plain(layer) and type(following) is nn.ReLU:
                     followed.add(layer)
                     layers[index + 1] = nn.Identity()
