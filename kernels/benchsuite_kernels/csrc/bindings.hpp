@@ -26,6 +26,7 @@ void bind_detection_match(py::module_& module);
 void bind_federated(py::module_& module);
 void bind_instance_maps(py::module_& module);
 void bind_label_maps(py::module_& module);
+void bind_mask_targets(py::module_& module);
 void bind_match_boxes(py::module_& module);
 void bind_nms_rotated(py::module_& module);
 void bind_ops(py::module_& module);

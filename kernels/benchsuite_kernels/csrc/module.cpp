@@ -17,6 +17,7 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_federated(module);
   benchsuite::bind_instance_maps(module);
   benchsuite::bind_label_maps(module);
+  benchsuite::bind_mask_targets(module);
   benchsuite::bind_match_boxes(module);
   benchsuite::bind_nms_rotated(module);
   benchsuite::bind_ops(module);

@@ -119,13 +119,13 @@ class Rasteriser {
 
 }  // namespace
 
-std::string from_polygons(const double* points, const int32_t* numbers, int64_t polygons,
-                          int64_t height, int64_t width) {
+void draw_polygons(const double* points, const int32_t* numbers, int64_t polygons, int64_t height,
+                   int64_t width, Changes& united) {
   Rasteriser rasteriser(height, width);
-  Changes united;
+  united.clear();
   if (polygons == 1) {
     for (const int64_t place : rasteriser.changes(points, numbers[0] / 2)) united.toggle(place);
-    return united.compress(height * width);
+    return;
   }
   // Where each polygon begins (+1) and ends (-1) to cover the pixels.
   std::vector<std::pair<int64_t, int>> steps;
@@ -145,6 +145,12 @@ std::string from_polygons(const double* points, const int32_t* numbers, int64_t 
     for (; at < steps.size() && steps[at].first == place; ++at) covering += steps[at].second;
     if ((covering > 0) != before) united.toggle(place);
   }
+}
+
+std::string from_polygons(const double* points, const int32_t* numbers, int64_t polygons,
+                          int64_t height, int64_t width) {
+  Changes united;
+  draw_polygons(points, numbers, polygons, height, width, united);
   return united.compress(height * width);
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "rle.hpp"
+
 namespace benchsuite::rle {
 
 // Largest absolute coordinate that is taken: five times it fits 32 bits.
@@ -14,5 +16,9 @@ constexpr double kLargestCoordinate = 4e8;
 // finite and at most kLargestCoordinate. No polygon is an empty mask.
 std::string from_polygons(const double* points, const int32_t* numbers, int64_t polygons,
                           int64_t height, int64_t width);
+
+// The same, as the places where the mask changes.
+void draw_polygons(const double* points, const int32_t* numbers, int64_t polygons, int64_t height,
+                   int64_t width, Changes& united);
 
 }  // namespace benchsuite::rle

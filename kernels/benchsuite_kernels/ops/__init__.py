@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchsuite_kernels.ops.batched_nms import batched_nms
+from benchsuite_kernels.ops.crop_packed_masks import crop_packed_masks
 from benchsuite_kernels.ops.decode_keypoints import KeypointPeaks, decode_keypoints
 from benchsuite_kernels.ops.match_boxes import match_boxes, match_shared_boxes
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
@@ -19,6 +20,7 @@ from benchsuite_kernels.ops.packed_runs import packed_from_rle, packed_to_rle
 from benchsuite_kernels.ops.pairwise_iou import pairwise_iou
 from benchsuite_kernels.ops.pairwise_iou_rotated import pairwise_iou_rotated
 from benchsuite_kernels.ops.paste_masks import paste_masks_to_packed, paste_masks_to_rle
+from benchsuite_kernels.ops.polygon_targets import polygon_targets
 from benchsuite_kernels.ops.roi_align import roi_align
 from benchsuite_kernels.ops.sigmoid_focal_loss import sigmoid_focal_loss
 from benchsuite_kernels.ops.sigmoid_focal_loss_sum import sigmoid_focal_loss_sum
@@ -28,6 +30,7 @@ __all__ = [
     "KeypointPeaks",
     "batched_nms",
     "batched_nms_rotated",
+    "crop_packed_masks",
     "decode_keypoints",
     "match_boxes",
     "match_shared_boxes",
@@ -44,6 +47,7 @@ __all__ = [
     "pairwise_iou_rotated",
     "paste_masks_to_packed",
     "paste_masks_to_rle",
+    "polygon_targets",
     "roi_align",
     "sigmoid_focal_loss",
     "sigmoid_focal_loss_sum",

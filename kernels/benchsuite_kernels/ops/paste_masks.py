@@ -17,7 +17,7 @@ from torch.nn.functional import grid_sample
 
 from benchsuite_kernels.columns import rle
 from benchsuite_kernels.cuda.launch import launch
-from benchsuite_kernels.dispatch import emulating, extension, native, tally
+from benchsuite_kernels.dispatch import emulating, extension, native, refuse_reference, tally
 from benchsuite_kernels.ops.packed_masks import halves, packed_by_torch, words_of
 from benchsuite_kernels.ops.packed_runs import Size, rle_of_runs, runs_by_torch, runs_cuda
 from benchsuite_kernels.ops.registration import register
@@ -67,10 +67,10 @@ def paste_masks_to_rle(
                 torch.get_num_threads(),
             )
             return counts
+        refuse_reference("paste_masks_to_rle")
         tally("paste_masks_to_rle", "reference")
         pasted = _pasted(masks, boxes, image_index, sizes, threshold)
         return [rle.encode(mask.numpy()) for mask in pasted]
-    tally("paste_masks_to_rle", "emulated" if emulating() else "cuda")
     most = max((height * width for height, width in sizes), default=0)
     places = torch.tensor(sizes, dtype=torch.int64, device=masks.device).view(-1, 2)
     return rle_of_runs(

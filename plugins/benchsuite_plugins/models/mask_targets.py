@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +13,6 @@ from benchsuite.records import RLE
 from benchsuite.targets import Polygons, TargetMask
 from benchsuite_kernels import ops
 from benchsuite_kernels.columns import rle
-
-SHORTEST_SIDE = 0.1
-"""Pixels: a region with a shorter side is scaled as if it had this one."""
 
 
 def mask_targets(masks: Sequence[TargetMask], matched: Tensor, boxes: Tensor, size: int) -> Tensor:
@@ -34,51 +30,39 @@ def mask_targets(masks: Sequence[TargetMask], matched: Tensor, boxes: Tensor, si
     Returns:
         (R, S, S) bool, on the boxes' device.
     """
-    targets = torch.zeros((len(boxes), size, size), dtype=torch.bool, device=boxes.device)
-    objects = matched.tolist()
-    outlined = [row for row, index in enumerate(objects) if isinstance(masks[index], tuple)]
-    if outlined:
-        corners = boxes.float().cpu().numpy()
-        # pycocotools takes one object at a time, on the CPU.
-        drawn = [_draw(masks[objects[row]], corners[row], size) for row in outlined]
-        targets[outlined] = torch.from_numpy(np.stack(drawn)).to(boxes.device)
-    for rows, bitmaps, index in _bitmaps_by_size(masks, objects):
-        targets[rows] = _crop(bitmaps.to(boxes.device), index.to(boxes.device), boxes[rows], size)
+    if not masks:
+        return torch.zeros((len(boxes), size, size), dtype=torch.bool, device=boxes.device)
+    regions = boxes.float()
+    outlined = [mask if isinstance(mask, tuple) else () for mask in masks]
+    targets = _draw(outlined, matched, regions, size)
+    bitmaps = [index for index, mask in enumerate(masks) if not isinstance(mask, tuple)]
+    if bitmaps:
+        index = torch.full((len(masks),), -1)
+        index[bitmaps] = torch.arange(len(bitmaps))
+        shown = index.to(boxes.device)[matched]
+        targets |= _crop([masks[each] for each in bitmaps], shown, regions, size)
     return targets
 
 
-def _draw(polygons: Polygons, box: NDArray[np.float32], size: int) -> NDArray[np.bool_]:
-    if not polygons:
-        return np.zeros((size, size), np.bool_)
-    scale = size / np.maximum(box[2:] - box[:2], SHORTEST_SIDE)
-    moved = [((points - box[:2]) * scale).ravel() for points in polygons]
-    return rle.decode(rle.from_polygons(moved, (size, size)), (size, size)).astype(np.bool_)
+def _draw(masks: Sequence[Polygons], matched: Tensor, boxes: Tensor, size: int) -> Tensor:
+    polygons = [points for mask in masks for points in mask]
+    points = np.concatenate([np.zeros((0, 2)), *polygons])
+    arrays = (points, _starts(polygons), _starts(masks))
+    flat = [torch.from_numpy(array).to(boxes.device) for array in arrays]
+    return ops.polygon_targets(flat[0], flat[1], flat[2], matched, boxes, size)
 
 
-def _bitmaps_by_size(
-    masks: Sequence[TargetMask], objects: Sequence[int]
-) -> list[tuple[list[int], Tensor, Tensor]]:
-    """Rows whose masks are bitmaps (or run lengths) of one size, those bitmaps (B, H, W) and which
-    of them each row shows."""
-    rows = defaultdict(list)
-    for row, object_ in enumerate(objects):
-        mask = masks[object_]
-        if not isinstance(mask, tuple):
-            rows[mask.size if isinstance(mask, RLE) else mask.shape].append(row)
-    groups = []
-    for same_size in rows.values():
-        shown, index = np.unique([objects[row] for row in same_size], return_inverse=True)
-        bitmaps = np.stack([_bitmap(masks[which]) for which in shown])
-        groups.append((same_size, torch.from_numpy(bitmaps), torch.from_numpy(index)))
-    return groups
+def _starts(rows: Sequence[Sequence[object] | NDArray[np.float64]]) -> NDArray[np.int64]:
+    """Where each row begins among the items of all, and their number."""
+    return np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
 
 
-def _bitmap(mask: TargetMask) -> NDArray[np.bool_]:
-    pixels = rle.decode(mask.counts, mask.size) if isinstance(mask, RLE) else mask
-    return np.ascontiguousarray(pixels, np.bool_)
-
-
-def _crop(bitmaps: Tensor, index: Tensor, boxes: Tensor, size: int) -> Tensor:
-    level = torch.zeros_like(index)
-    cells = ops.roi_align([bitmaps[:, None].float()], boxes.float(), index, level, [1.0], size)
-    return cells[:, 0] >= 0.5
+def _crop(masks: Sequence[TargetMask], index: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Of bitmaps and run lengths."""
+    lengths = [
+        mask if isinstance(mask, RLE) else RLE(np.shape(mask), rle.encode(np.asarray(mask)))
+        for mask in masks
+    ]
+    sizes = [(each.size[0], each.size[1]) for each in lengths]
+    bits = ops.packed_from_rle([each.counts for each in lengths], sizes, boxes.device)
+    return ops.crop_packed_masks(bits, torch.tensor(sizes, device=boxes.device), index, boxes, size)
