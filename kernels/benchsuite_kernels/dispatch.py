@@ -25,6 +25,7 @@ OPERATORS = (
     "crop_packed_masks",
     "decode_keypoints",
     "decode_label_map",
+    "deform_conv2d",
     "federated_detections",
     "gather_counts",
     "instance_map_overlaps",

@@ -22,6 +22,7 @@ namespace py = pybind11;
 void bind_batched_nms(py::module_& module);
 void bind_coco_json(py::module_& module);
 void bind_decode_keypoints(py::module_& module);
+void bind_deform_columns(py::module_& module);
 void bind_detection_match(py::module_& module);
 void bind_federated(py::module_& module);
 void bind_instance_maps(py::module_& module);

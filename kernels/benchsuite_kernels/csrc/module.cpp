@@ -13,6 +13,7 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_batched_nms(module);
   benchsuite::bind_coco_json(module);
   benchsuite::bind_decode_keypoints(module);
+  benchsuite::bind_deform_columns(module);
   benchsuite::bind_detection_match(module);
   benchsuite::bind_federated(module);
   benchsuite::bind_instance_maps(module);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchsuite_kernels.ops.batched_nms import batched_nms
 from benchsuite_kernels.ops.crop_packed_masks import crop_packed_masks
 from benchsuite_kernels.ops.decode_keypoints import KeypointPeaks, decode_keypoints
+from benchsuite_kernels.ops.deform_conv2d import deform_conv2d
 from benchsuite_kernels.ops.match_boxes import match_boxes, match_shared_boxes
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
 from benchsuite_kernels.ops.nms_rotated import batched_nms_rotated, nms_rotated
@@ -32,6 +33,7 @@ __all__ = [
     "batched_nms_rotated",
     "crop_packed_masks",
     "decode_keypoints",
+    "deform_conv2d",
     "match_boxes",
     "match_shared_boxes",
     "nms_per_image",

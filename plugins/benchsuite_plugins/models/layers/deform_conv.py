@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torchvision.ops import deform_conv2d
 
+from benchsuite_kernels import ops
 from benchsuite_plugins.models.layers.conv import Conv2d
 
 
@@ -24,13 +24,13 @@ class DeformConv2d(Conv2d):
             (N, out_channels, H', W').
         """
         # Offsets are added to coordinates, for which half precision is too coarse.
-        out = deform_conv2d(
-            x.float(),
+        out = ops.deform_conv2d(
+            x,
             offset.float(),
-            self.weight.float(),
-            self.bias,
-            self.stride,
-            self.padding,
-            self.dilation,
+            self.weight.to(x.dtype),
+            None if self.bias is None else self.bias.to(x.dtype),
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
         )
-        return self.normalize(out.to(x.dtype))
+        return self.normalize(out)
