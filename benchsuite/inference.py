@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import ContractError, InterruptedRun
+from benchsuite.pipeline import ready_batches
 from benchsuite.progress import progress
 from benchsuite.protocols import (
     DescribedModel,
@@ -22,7 +23,7 @@ from benchsuite.protocols import (
     StartedModel,
 )
 from benchsuite.resolve import OpenedDataset, ResolvedModel, use
-from benchsuite.throughput import timed_predict
+from benchsuite.throughput import StageTimes, timed_outputs, timed_predict
 
 if TYPE_CHECKING:
     from benchsuite.devices import Device
@@ -88,11 +89,16 @@ def predict_all(
     warmup: int,
     device: Device,
     tell: Callable[[str], None],
-) -> None:
+) -> float | None:
     """Run the model over every record that ``parts`` does not hold yet, in order.
+
+    While the device computes a batch, the next one is made ready.
 
     Args:
         warmup: untimed passes over the first batch before the watch is started.
+
+    Returns:
+        Images a second, reading and keeping included; ``None``: there were none left.
 
     Raises:
         InterruptedRun: on Ctrl-C, after what was finished has been kept.
@@ -108,11 +114,17 @@ def predict_all(
             for _ in range(warmup):
                 model.predict(images)
             device.synchronise()
+        start = perf_counter()
         with progress("predicting", len(records), done=done) as shown:
-            for index, batch in left:
-                parts.append(predict_batch(model, opened, index, batch, device.synchronise))
-                shown.advance(len(batch))
+            for ready in ready_batches(model, opened.dataset, left, device):
+                predictions, times = timed_outputs(model, ready.prepared, device.synchronise)
+                parts.append(
+                    _samples(ready.index, ready.records, predictions, times, ready.load_ms)
+                )
+                shown.advance(len(ready.records))
         parts.flush()
+    predicted = len(records) - done
+    return predicted / (perf_counter() - start) if predicted else None
 
 
 def batches(
@@ -130,7 +142,7 @@ def predict_batch(
     records: Sequence[ImageRecord],
     synchronise: Callable[[], None],
 ) -> list[tuple[ImageRecord, Prediction, Sample]]:
-    """Load a batch of images and predict it.
+    """Load a batch of images and predict it, one stage after the other.
 
     Returns:
         For each image its record, its prediction, and its row of ``schemas.SAMPLES`` but for the
@@ -143,6 +155,16 @@ def predict_batch(
     images = [opened.dataset.load(record) for record in records]
     load_ms = 1e3 * (perf_counter() - start)
     predictions, times = timed_predict(model, images, synchronise)
+    return _samples(index, records, predictions, times, load_ms)
+
+
+def _samples(
+    index: int,
+    records: Sequence[ImageRecord],
+    predictions: Sequence[Prediction],
+    times: StageTimes,
+    load_ms: float,
+) -> list[tuple[ImageRecord, Prediction, Sample]]:
     sample = times.per_image(index, len(records), load_ms)
     return [(record, each, sample) for record, each in zip(records, predictions)]
 

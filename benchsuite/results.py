@@ -75,6 +75,7 @@ class Outcome:
             "verdict": self.run["verdict"],
             "stages_ms": {k: dict(v) for k, v in self.stages.items() if k != "images_per_second"},
             "images_per_second": self.stages.get("images_per_second", {}).get("value"),
+            "overlapped_images_per_second": self.run.get("overlapped_images_per_second"),
             "device": self.run["device"],
             "threads": self.run["threads"],
             "precision": self.run["precision"],
@@ -255,10 +256,13 @@ def _latency(outcome: Outcome) -> list[str]:
     rate = stages["images_per_second"]["value"]
     warmup = outcome.run["warmup"]
     conditions = f"{warmup} warm-up batches, synchronised, {outcome.run['threads']} threads"
-    return [
+    lines = [
         f"latency ms     {' · '.join(parts)}",
         f"throughput     {rate:.2f} img/s without loading ({conditions})",
     ]
+    if overlapped := outcome.run.get("overlapped_images_per_second"):
+        lines.append(f"               {overlapped:.2f} img/s in all, stages overlapped")
+    return lines
 
 
 def _worst_classes(per_class: pa.Table | None, count: int = 5) -> str:

@@ -44,12 +44,15 @@ def find_warnings(
             f"{len(mapping.unreachable)} of the dataset's categories cannot be predicted by the "
             f"model: {_some(mapping.unreachable)}"
         )
-    if environment["load_average"] > 0.5 * environment["cores"]:
-        warnings.append(
-            f"the machine is busy (load {environment['load_average']} on {environment['cores']} "
-            "cores): times may be too long"
-        )
-    return warnings
+    return warnings + busy(environment)
+
+
+def busy(environment: Mapping[str, Any]) -> list[str]:
+    """What a reader of times has to know."""
+    if environment["load_average"] <= 0.5 * environment["cores"]:
+        return []
+    load, cores = environment["load_average"], environment["cores"]
+    return [f"the machine is busy (load {load} on {cores} cores): times may be too long"]
 
 
 def _remedy(plan: RunPlan) -> str:

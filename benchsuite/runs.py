@@ -180,7 +180,7 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
         if not request.resume and parts.finished():
             tell(f"starting over: {parts.finished()} finished images are thrown away (--resume)")
             parts.restart()
-        predict_all(
+        images_per_second = predict_all(
             ready.model,
             plan.opened,
             plan.records,
@@ -192,7 +192,7 @@ def execute(plan: RunPlan, tell: Callable[[str], None]) -> Outcome:
         )
         if request.require_kernels:
             check_served(benchsuite_kernels.served())
-        outcome = score_and_store(ready, parts, store, tell)
+        outcome = score_and_store(ready, parts, store, tell, images_per_second)
         parts.discard()
     return outcome
 
@@ -240,9 +240,17 @@ def prepare(plan: RunPlan) -> Prepared:
 
 
 def score_and_store(
-    ready: Prepared, parts: PredictionParts, store: Store, tell: Callable[[str], None]
+    ready: Prepared,
+    parts: PredictionParts,
+    store: Store,
+    tell: Callable[[str], None],
+    images_per_second: float | None,
 ) -> Outcome:
-    """Score the finished predictions and put everything into the store, or nothing."""
+    """Score the finished predictions and put everything into the store, or nothing.
+
+    Args:
+        images_per_second: what ``predict_all`` returned.
+    """
     plan, opened = ready.plan, ready.plan.opened
     served = benchsuite_kernels.served()
     now = datetime.now(UTC)
@@ -265,6 +273,7 @@ def score_and_store(
             "n_predictions": counts.instances,
             "n_dropped": counts.dropped,
             "kernels": as_json(served),
+            "overlapped_images_per_second": images_per_second,
             **run_row(ready, scored, published),
         }
         recording = Recording(row, published, ready.weights.to_json(), served, ready.environment)

@@ -203,6 +203,7 @@ RUNS = pa.schema(
         pa.field("device_name", pa.string()),
         pa.field("threads", pa.int32()),
         pa.field("warmup", pa.int32()),
+        pa.field("overlapped_images_per_second", pa.float64()),
         pa.field("kernels", pa.string()),
         pa.field("verdict", pa.string()),
         pa.field("warnings", pa.list_(pa.string()), nullable=False),
@@ -213,7 +214,9 @@ RUNS = pa.schema(
 """One row a run. ``result_id`` is the SHA-256 of everything the result depends on: two runs with
 the same one must give the same numbers. ``predictions_sha256`` is the hash of the results file that
 ``eval`` was given. ``model_options``, ``dataset_options``, ``category_map``, ``evaluators``,
-``preprocessing`` and ``kernels`` hold JSON objects."""
+``preprocessing`` and ``kernels`` hold JSON objects. ``overlapped_images_per_second`` counts
+everything from reading an image to keeping its predictions, with the next batch made ready while
+the device computes; null where nothing was predicted."""
 
 METRICS = pa.schema(
     [

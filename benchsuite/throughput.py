@@ -2,8 +2,9 @@
 
 What each time includes is fixed: *load* decodes the images from where they lie; *preprocess*
 resizes, normalises, pads and moves the batch to the device; *model* is the network up to raw
-outputs; *postprocess* ends with predictions in host memory, masks as RLE. Nothing overlaps, so the
-stages add up to the latency.
+outputs; *postprocess* ends with predictions in host memory, masks as RLE. Each is a stage's own
+time, so that the stages add up to the latency of a batch, whether or not the first two take place
+while the device computes another one (see ``pipeline``); on a CPU they then share its cores.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import ContractError
 from benchsuite.protocols import Model, StagedModel
@@ -46,10 +47,37 @@ class StageTimes:
         }
 
 
-def timed_predict(
+@dataclass(frozen=True, slots=True)
+class PreparedImages:
+    """Images that only wait for the device.
+
+    Attributes:
+        batch: what ``preprocess`` of a ``StagedModel`` returned; ``None`` for other models.
+        preprocess_ms: what that took; likewise.
+    """
+
+    images: Sequence[Image]
+    batch: Any = None
+    preprocess_ms: float | None = None
+
+
+def timed_preprocess(
     model: Model, images: Sequence[Image], synchronise: Callable[[], None]
+) -> PreparedImages:
+    """Pre-process a batch, where the model shows that stage."""
+    if not isinstance(model, StagedModel):
+        return PreparedImages(images)
+    synchronise()
+    start = perf_counter()
+    batch = model.preprocess(images)
+    synchronise()
+    return PreparedImages(images, batch, 1e3 * (perf_counter() - start))
+
+
+def timed_outputs(
+    model: Model, prepared: PreparedImages, synchronise: Callable[[], None]
 ) -> tuple[Sequence[Prediction], StageTimes]:
-    """Predict a batch and time its stages.
+    """Predict what is prepared, and time its stages.
 
     Raises:
         ContractError: the model returned another number of predictions, or something else.
@@ -57,26 +85,34 @@ def timed_predict(
     synchronise()
     start = perf_counter()
     if isinstance(model, StagedModel):
-        batch = model.preprocess(images)
-        synchronise()
-        preprocessed = perf_counter()
-        outputs = model.forward(batch)
+        outputs = model.forward(prepared.batch)
         synchronise()
         forwarded = perf_counter()
         predictions = model.postprocess(outputs)
         synchronise()
         end = perf_counter()
         times = StageTimes(
-            preprocess=1e3 * (preprocessed - start),
-            model=1e3 * (forwarded - preprocessed),
+            preprocess=prepared.preprocess_ms,
+            model=1e3 * (forwarded - start),
             postprocess=1e3 * (end - forwarded),
         )
     else:
-        predictions = model.predict(images)
+        predictions = model.predict(prepared.images)
         synchronise()
         times = StageTimes(None, 1e3 * (perf_counter() - start), None)
-    _check(model, images, predictions)
+    _check(model, prepared.images, predictions)
     return predictions, times
+
+
+def timed_predict(
+    model: Model, images: Sequence[Image], synchronise: Callable[[], None]
+) -> tuple[Sequence[Prediction], StageTimes]:
+    """Predict a batch, one stage after the other, and time its stages.
+
+    Raises:
+        ContractError: the model returned another number of predictions, or something else.
+    """
+    return timed_outputs(model, timed_preprocess(model, images, synchronise), synchronise)
 
 
 def _check(model: Model, images: Sequence[Image], predictions: object) -> None:

@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("benchsuite.cli.train:train", "Train a model as a recipe says."),
     "eval": ("benchsuite.cli.eval:eval_", "Score predictions that lie in files."),
     "compare": ("benchsuite.cli.compare:compare", "Hold two results against each other, paired."),
+    "bench": ("benchsuite.cli.bench:bench", "Measure a model: latency, throughput, memory."),
     "reproduce": (
         "benchsuite.cli.reproduce:reproduce",
         "Hold a run against the published number.",

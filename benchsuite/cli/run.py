@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +14,8 @@ from benchsuite.cli.shared_options import (
     execution_options,
     json_option,
     metric_option,
-    names_of,
+    model_option,
+    model_place_options,
     out_option,
     overrides_argument,
     require_kernels_option,
@@ -39,49 +39,12 @@ Options of model and dataset are given as dotted overrides: model.input.min_size
 
 
 @click.command("run", epilog=EPILOG)
-@click.option(
-    "--model",
-    required=True,
-    metavar="NAME|DIR",
-    help="A model's or a recipe's name (see `benchsuite list`), or the folder of a training.",
-    shell_complete=names_of("models", "recipes"),
-)
+@model_option
 @dataset_option
 @split_option
-@click.option(
-    "--images",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where the images lie, for a dataset given as a file.",
-)
-@click.option(
-    "--weights",
-    metavar="NAME|URL|FILE|DIR",
-    help="A recipe's weights, a checkpoint, the folder of a training (with its options and "
-    "categories), or 'random'. Default: the recipe's own.",
-    shell_complete=names_of("recipes"),
-)
+@model_place_options
 @metric_option
-@click.option("--device", metavar="DEVICE", help="cpu, cuda or cuda:N. Default: cuda if there.")
-@click.option("--threads", type=int, metavar="N", help="CPU threads. Default: the cores here.")
-@click.option(
-    "--batch-size",
-    type=int,
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Images a batch; padding in a batch can change predictions.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N")
 @click.option("--limit", type=int, metavar="N", help="Only the first N images: a partial result.")
-@click.option(
-    "--warmup",
-    type=click.IntRange(min=0),
-    default=3,
-    show_default=True,
-    metavar="N",
-    help="Untimed passes before the stop-watch starts.",
-)
 @execution_options
 @require_kernels_option
 @scoring_options

@@ -62,6 +62,60 @@ json_option = click.option(
 overrides_argument = click.argument("overrides", nargs=-1, metavar="[TABLE.KEY=VALUE]...")
 
 
+model_option = click.option(
+    "--model",
+    required=True,
+    metavar="NAME|DIR",
+    help="A model's or a recipe's name (see `benchsuite list`), or the folder of a training.",
+    shell_complete=names_of("models", "recipes"),
+)
+
+
+def model_place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where images and weights lie, and what the model runs on."""
+    options = (
+        click.option(
+            "--images",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Where the images lie, for a dataset given as a file.",
+        ),
+        click.option(
+            "--weights",
+            metavar="NAME|URL|FILE|DIR",
+            help="A recipe's weights, a checkpoint, the folder of a training (with its options and "
+            "categories), or 'random'. Default: the recipe's own.",
+            shell_complete=names_of("recipes"),
+        ),
+        click.option(
+            "--device", metavar="DEVICE", help="cpu, cuda or cuda:N. Default: cuda if there."
+        ),
+        click.option(
+            "--threads", type=int, metavar="N", help="CPU threads. Default: the cores here."
+        ),
+        click.option(
+            "--batch-size",
+            type=int,
+            default=1,
+            show_default=True,
+            metavar="N",
+            help="Images a batch; padding in a batch can change predictions.",
+        ),
+        click.option("--seed", type=int, default=0, show_default=True, metavar="N"),
+        click.option(
+            "--warmup",
+            type=click.IntRange(min=0),
+            default=3,
+            show_default=True,
+            metavar="N",
+            help="Untimed passes before the stop-watch starts.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def scoring_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of ``scoring_choice.ScoringChoice``."""
     options = (

@@ -15,7 +15,7 @@ from benchsuite_plugins.models.execution.exact_group_norm import make_group_norm
 from benchsuite_plugins.models.execution.folding import fold_batch_norms
 from benchsuite_plugins.models.execution.packed_layers import available
 from benchsuite_plugins.models.execution.packing import pack
-from benchsuite_plugins.models.execution.parts import dense_parts
+from benchsuite_plugins.models.execution.parts import dense_parts, region_parts
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -24,7 +24,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 def prepare(model: nn.Module, execution: Execution) -> None:
     """Change a model in place, for good: it predicts, and does not train.
 
-    Batch normalisations are folded into convolutions. On CPUs, unless it is compiled, layers are
+    Batch normalisations are folded into convolutions. On CPUs layers that are not compiled are
     packed for the processor. In half precision convolutions and fully connected layers are cast and
     the rest of the network runs under autocast; anchors, boxes, scores and peaks are float32.
 
@@ -40,10 +40,12 @@ def prepare(model: nn.Module, execution: Execution) -> None:
     on_cpu = device.type == "cpu"
     if on_cpu and channels_last:
         make_group_norms_exact(model)
-    if on_cpu and channels_last and not execution.compile and available():
-        pack(model, dtype)
-    else:
+    packed = on_cpu and channels_last and available()
+    if not packed or execution.compile:
         lay_out(model, dtype, channels_last=channels_last)
+    if packed:
+        for part in region_parts(model) if execution.compile else [model]:
+            pack(part, dtype)
     if dtype != torch.float32:
         model.forward = _Autocast(model.forward, device.type, dtype)
     if execution.compile:
