@@ -61,6 +61,7 @@ OPERATORS = (
     "rle_to_bbox",
     "rle_validate",
     "roi_align",
+    "roi_align_backward",
     "rotated_iou",
     "runs_from_packed",
     "scan_annotations",

@@ -21,7 +21,6 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_mask_targets(module);
   benchsuite::bind_match_boxes(module);
   benchsuite::bind_nms_rotated(module);
-  benchsuite::bind_ops(module);
   benchsuite::bind_packed_masks(module);
   benchsuite::bind_pairwise_iou(module);
   benchsuite::bind_paste_masks(module);
@@ -30,6 +29,7 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_resize(module);
   benchsuite::bind_rle(module);
   benchsuite::bind_rle_batch(module);
+  benchsuite::bind_roi_align(module);
   benchsuite::bind_rotated_iou(module);
   benchsuite::bind_soft_nms(module);
   benchsuite::bind_sigmoid_focal_loss(module);

@@ -8,18 +8,17 @@ in the grid of feature centres.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torchvision.ops import roi_align as torchvision_roi_align
 
-from benchsuite_kernels.dispatch import native, tally
-from benchsuite_kernels.ops.tensors import as_array, kernel_takes
+from benchsuite_kernels.dispatch import extension
+from benchsuite_kernels.ops.registration import register, register_gradient
+from benchsuite_kernels.ops.roi_align_cuda import pool_on_cuda, spread_on_cuda
+from benchsuite_kernels.ops.roi_maps import MapShapes, check_regions, computed_in, empty_maps, laid
+from benchsuite_kernels.ops.tensors import stored
 
 
 def roi_align(
@@ -47,101 +46,19 @@ def roi_align(
         sampling_ratio: samples a bin and axis; 0: as many as feature pixels, rounded up.
 
     Returns:
-        (R, C, S, S), contiguous, in the features' dtype; on the CPU half precision is pooled in
-        float32. Differentiable in the features, and once (float64: as often as wanted).
+        (R, C, S, S), contiguous, in the features' dtype; half precision is pooled in float32.
+        Differentiable in the features, as often as wanted. On a GPU the order in which gradients
+        are added up is not fixed.
 
     Raises:
-        ValueError: shapes that do not fit together, or an index out of range (on the CPU).
+        ValueError: shapes that do not fit together, or an index out of range (on the CPU; kernels
+            on a GPU give zeros for its box).
     """
-    _check(features, boxes, batch_index, levels, scales, output_size, sampling_ratio)
-    if features[0].device.type == "cpu" and features[0].dtype in (torch.bfloat16, torch.float16):
-        single = [feature.float() for feature in features]
-        return roi_align(
-            single, boxes, batch_index, levels, scales, output_size, sampling_ratio
-        ).to(features[0].dtype)
-    if native() is not None and kernel_takes(*features, differentiable=True):
-        tally("roi_align", "c++")
-        where = _Where(boxes, batch_index, levels, tuple(scales), output_size, sampling_ratio)
-        output: Tensor = _RoIAlign.apply(where, *features)
-        return output
-    on_cpu = boxes.device.type == "cpu"
-    tally("roi_align", "reference" if on_cpu else "torchvision")
-    if on_cpu:
-        _check_index("batch_index", batch_index, features[0].shape[0])
-        _check_index("levels", levels, len(features))
-    return reference(features, boxes, batch_index, levels, scales, output_size, sampling_ratio)
-
-
-@dataclass(frozen=True)
-class _Where:
-    """What is read: arguments of ``roi_align``."""
-
-    boxes: Tensor
-    batch_index: Tensor
-    levels: Tensor
-    scales: tuple[float, ...]
-    output_size: int
-    sampling_ratio: int
-
-    def arrays(self) -> tuple[Any, ...]:
-        """In the order and with the types that the kernels want."""
-        return (
-            as_array(self.boxes, torch.float32),
-            as_array(self.batch_index, torch.int64),
-            as_array(self.levels, torch.int64),
-            list(self.scales),
-            self.sampling_ratio,
-        )
-
-
-class _RoIAlign(torch.autograd.Function):
-    """The C++ kernels: float32 on the CPU."""
-
-    @staticmethod
-    def forward(context: Any, where: _Where, *features: Tensor) -> Tensor:
-        context.where = where
-        context.shapes = [feature.shape for feature in features]
-        context.channels_last = all(
-            feature.is_contiguous(memory_format=torch.channels_last) for feature in features
-        )
-        size = where.output_size
-        output = features[0].new_empty((len(where.boxes), features[0].shape[1], size, size))
-        _kernels().roi_align(
-            [_as_stored(feature, context.channels_last) for feature in features],
-            context.channels_last,
-            *where.arrays(),
-            output.numpy(),
-            torch.get_num_threads(),
-        )
-        return output
-
-    @staticmethod
-    @once_differentiable
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        stored = [
-            torch.zeros((images, height, width, channels) if context.channels_last else shape)
-            for shape in context.shapes
-            for images, channels, height, width in [shape]
-        ]
-        _kernels().roi_align_backward(
-            [total.numpy() for total in stored],
-            context.channels_last,
-            *context.where.arrays(),
-            as_array(gradients[0], torch.float32),
-            torch.get_num_threads(),
-        )
-        return None, *(t.permute(0, 3, 1, 2) if context.channels_last else t for t in stored)
-
-
-def _kernels() -> ModuleType:
-    extension = native()
-    assert extension is not None
-    return extension
-
-
-def _as_stored(feature: Tensor, channels_last: bool) -> NDArray[Any]:
-    """(N, C, H, W) as an array whose last axis lies densest."""
-    return as_array(feature.permute(0, 2, 3, 1) if channels_last else feature, torch.float32)
+    check_regions(features, boxes, 4, batch_index, levels, scales, output_size, sampling_ratio)
+    pooled: Tensor = _operator(
+        features, boxes, batch_index, levels, scales, output_size, sampling_ratio
+    )
+    return pooled
 
 
 def reference(
@@ -153,21 +70,76 @@ def reference(
     output_size: int,
     sampling_ratio: int = 0,
 ) -> Tensor:
-    """``roi_align`` by torchvision, a level at a time; float32 and float64."""
+    """``roi_align`` by torchvision, a level at a time."""
     dtype, channels = features[0].dtype, features[0].shape[1]
-    output = boxes.new_zeros((len(boxes), channels, output_size, output_size), dtype=dtype)
-    finite = boxes.isfinite().all(dim=1)
-    rois = torch.cat([batch_index[:, None].to(dtype), boxes.to(dtype)], dim=1)
+    _check_indices(batch_index, features[0].shape[0], levels, len(features))
+    wide = computed_in(dtype)
+    output = boxes.new_zeros((len(boxes), channels, output_size, output_size), dtype=wide)
     for level, (feature, scale) in enumerate(zip(features, scales, strict=True)):
-        chosen = torch.nonzero((levels == level) & finite).squeeze(1)
+        chosen, rois = _of_level(level, boxes, batch_index, levels, wide)
         pooled = torchvision_roi_align(
-            feature, rois[chosen], output_size, scale, sampling_ratio, aligned=True
+            feature.to(wide), rois, output_size, scale, sampling_ratio, aligned=True
         )
         output.index_put_((chosen,), pooled)
-    return output
+    return output.to(dtype)
 
 
-def _check(
+def backward_reference(
+    gradient: Tensor,
+    boxes: Tensor,
+    batch_index: Tensor,
+    levels: Tensor,
+    scales: Sequence[float],
+    sampling_ratio: int,
+    images: int,
+    heights: Sequence[int],
+    widths: Sequence[int],
+    channels_last: bool,
+) -> list[Tensor]:
+    """The gradient of ``roi_align`` in its features, by torchvision, a level at a time."""
+    size, wide = gradient.shape[2], computed_in(gradient.dtype)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    sums = []
+    for level, (scale, height, width) in enumerate(zip(scales, heights, widths, strict=True)):
+        chosen, rois = _of_level(level, boxes, batch_index, levels, wide)
+        total = torch.ops.torchvision._roi_align_backward(
+            gradient.to(wide)[chosen],
+            rois,
+            scale,
+            size,
+            size,
+            images,
+            gradient.shape[1],
+            height,
+            width,
+            sampling_ratio,
+            True,
+        )
+        sums.append(total.to(gradient.dtype).contiguous(memory_format=layout))
+    return sums
+
+
+def _of_level(
+    level: int, boxes: Tensor, batch_index: Tensor, levels: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Which finite boxes are read from a level, and those as torchvision takes them."""
+    finite = boxes.isfinite().all(dim=1)
+    chosen = torch.nonzero((levels == level) & finite).squeeze(1)
+    rois = torch.cat([batch_index[:, None].to(dtype), boxes.to(dtype)], dim=1)
+    return chosen, rois[chosen]
+
+
+def _check_indices(batch_index: Tensor, images: int, levels: Tensor, count: int) -> None:
+    if batch_index.device.type != "cpu":
+        return
+    for name, index, size in (("batch_index", batch_index, images), ("levels", levels, count)):
+        wrong = torch.nonzero((index < 0) | (index >= size))
+        if len(wrong):
+            at = int(wrong[0])
+            raise ValueError(f"{name}[{at}] is {int(index[at])}, outside 0 to {size - 1}")
+
+
+def _native(
     features: Sequence[Tensor],
     boxes: Tensor,
     batch_index: Tensor,
@@ -175,29 +147,124 @@ def _check(
     scales: Sequence[float],
     output_size: int,
     sampling_ratio: int,
-) -> None:
-    if not features or len(features) != len(scales):
-        raise ValueError(f"{len(features)} feature levels with {len(scales)} scales")
-    images, channels = features[0].shape[:2]
-    for level, feature in enumerate(features):
-        if feature.ndim != 4 or feature.shape[:2] != (images, channels):
-            raise ValueError(
-                f"features[{level}] is {tuple(feature.shape)}, not ({images}, {channels}, H, W)"
-            )
-        if feature.dtype != features[0].dtype:
-            raise ValueError(f"features[{level}] is {feature.dtype}, not {features[0].dtype}")
-    count = len(boxes)
-    if boxes.shape != (count, 4) or batch_index.shape != (count,) or levels.shape != (count,):
-        raise ValueError(
-            f"boxes {tuple(boxes.shape)}, batch_index {tuple(batch_index.shape)} and levels "
-            f"{tuple(levels.shape)} are not (R, 4), (R,) and (R,)"
-        )
-    if output_size < 1 or sampling_ratio < 0:
-        raise ValueError(f"output_size={output_size}, sampling_ratio={sampling_ratio}")
+) -> Tensor:
+    dtype, channels = features[0].dtype, features[0].shape[1]
+    if dtype is torch.float64:
+        return NotImplemented
+    output = torch.empty((len(boxes), channels, output_size, output_size))
+    extension().roi_align(
+        laid([feature.float() for feature in features]),
+        stored(boxes.float()),
+        stored(batch_index),
+        stored(levels),
+        scales,
+        sampling_ratio,
+        output,
+        torch.get_num_threads(),
+    )
+    return output.to(dtype)
 
 
-def _check_index(name: str, index: Tensor, size: int) -> None:
-    wrong = torch.nonzero((index < 0) | (index >= size))
-    if len(wrong):
-        at = int(wrong[0])
-        raise ValueError(f"{name}[{at}] is {int(index[at])}, outside 0 to {size - 1}")
+def _backward_native(
+    gradient: Tensor,
+    boxes: Tensor,
+    batch_index: Tensor,
+    levels: Tensor,
+    scales: Sequence[float],
+    sampling_ratio: int,
+    images: int,
+    heights: Sequence[int],
+    widths: Sequence[int],
+    channels_last: bool,
+) -> list[Tensor]:
+    if gradient.dtype is torch.float64:
+        return NotImplemented  # type: ignore[return-value]
+    sums = empty_maps(gradient.float(), images, heights, widths, channels_last)
+    for total in sums:
+        total.zero_()
+    extension().roi_align_backward(
+        sums,
+        stored(boxes.float()),
+        stored(batch_index),
+        stored(levels),
+        scales,
+        sampling_ratio,
+        stored(gradient.float()),
+        torch.get_num_threads(),
+    )
+    return [total.to(gradient.dtype) for total in sums]
+
+
+def _fake(
+    features: Sequence[Tensor],
+    boxes: Tensor,
+    batch_index: Tensor,
+    levels: Tensor,
+    scales: Sequence[float],
+    output_size: int,
+    sampling_ratio: int,
+) -> Tensor:
+    shape = (boxes.shape[0], features[0].shape[1], output_size, output_size)
+    return features[0].new_empty(shape)
+
+
+def _backward_fake(
+    gradient: Tensor,
+    boxes: Tensor,
+    batch_index: Tensor,
+    levels: Tensor,
+    scales: Sequence[float],
+    sampling_ratio: int,
+    images: int,
+    heights: Sequence[int],
+    widths: Sequence[int],
+    channels_last: bool,
+) -> list[Tensor]:
+    return empty_maps(gradient, images, heights, widths, channels_last)
+
+
+_operator = register(
+    "roi_align(Tensor[] features, Tensor boxes, Tensor batch_index, Tensor levels, float[] scales, "
+    "SymInt output_size, int sampling_ratio) -> Tensor",
+    reference=reference,
+    native=_native,
+    cuda=pool_on_cuda,
+    fake=_fake,
+)
+
+_backward = register(
+    "roi_align_backward(Tensor gradient, Tensor boxes, Tensor batch_index, Tensor levels, "
+    "float[] scales, int sampling_ratio, SymInt images, SymInt[] heights, SymInt[] widths, "
+    "bool channels_last) -> Tensor[]",
+    reference=backward_reference,
+    native=_backward_native,
+    cuda=spread_on_cuda,
+    fake=_backward_fake,
+)
+
+
+def _keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    features, boxes, batch_index, levels, ctx.scales, _, ctx.sampling_ratio = inputs
+    ctx.maps = MapShapes.of(features)
+    ctx.save_for_backward(boxes, batch_index, levels)
+
+
+def _spread(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+    sums = _backward(gradient, *ctx.saved_tensors, ctx.scales, ctx.sampling_ratio, *ctx.maps)
+    return sums, None, None, None, None, None, None
+
+
+def _keep_for_second(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    gradient, boxes, batch_index, levels, ctx.scales, ctx.sampling_ratio, *_ = inputs
+    ctx.size = gradient.shape[2]
+    ctx.save_for_backward(boxes, batch_index, levels)
+
+
+def _pool_again(ctx: Any, gradients: list[Tensor]) -> tuple[Any, ...]:
+    """Pooling is linear: the gradient of its gradient is pooling."""
+    pooled = _operator(gradients, *ctx.saved_tensors, ctx.scales, ctx.size, ctx.sampling_ratio)
+    return pooled, *(None,) * 9
+
+
+register_gradient("roi_align", _spread, _keep_for_backward)
+register_gradient("roi_align_backward", _pool_again, _keep_for_second)

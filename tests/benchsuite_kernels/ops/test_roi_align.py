@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 
 import pytest
 import torch
 
 from benchsuite_kernels import reset_served, served
-from benchsuite_kernels.dispatch import native
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.cuda.emulation.order import ORDERS, thread_order
+from benchsuite_kernels.dispatch import native, serving
 from benchsuite_kernels.ops import roi_align
 
 module = import_module("benchsuite_kernels.ops.roi_align")
 SCALES = (1 / 4, 1 / 8, 1 / 16)
 
 
-@pytest.fixture(params=["reference", "c++"])
-def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    extension = native()
-    if request.param == "c++" and extension is None:
+@pytest.fixture(params=["c++", "emulated"])
+def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The implementations that are not the reference."""
+    if request.param == "c++" and native() is None:
         pytest.skip("the extension is not built")
-    monkeypatch.setattr(module, "native", lambda: extension if request.param == "c++" else None)
-    return request.param
+    if request.param == "emulated" and (problem := emulation_problem()):
+        pytest.skip(problem)
+    with serving(request.param):
+        yield request.param
 
 
 def pyramid(channels: int = 5, images: int = 2, height: int = 96, width: int = 128) -> list:
@@ -49,12 +54,10 @@ def scattered_boxes(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tens
 )
 @pytest.mark.parametrize("channels", [1, 3, 40])
 def test_kernel_is_within_rounding_of_float64(
-    channels: int, output_size: int, sampling_ratio: int, channels_last: bool
+    kernel: str, channels: int, output_size: int, sampling_ratio: int, channels_last: bool
 ) -> None:
-    if native() is None:
-        pytest.skip("the extension is not built")
     features = pyramid(channels)
-    boxes, batch_index, levels = scattered_boxes(60)
+    boxes, batch_index, levels = scattered_boxes(60 if kernel == "c++" else 12)
     want = module.reference(
         [feature.double() for feature in features],
         boxes.double(),
@@ -68,7 +71,7 @@ def test_kernel_is_within_rounding_of_float64(
         features = [feature.contiguous(memory_format=torch.channels_last) for feature in features]
     reset_served()
     got = roi_align(features, boxes, batch_index, levels, SCALES, output_size, sampling_ratio)
-    assert served() == {"roi_align": "c++"}
+    assert served() == {"roi_align": kernel}
     assert got.is_contiguous()
     torch.testing.assert_close(got.double(), want, rtol=1e-5, atol=1e-5)
 
@@ -167,7 +170,8 @@ def test_gradients_of_the_reference() -> None:
         return roi_align(maps, boxes, batch_index * 0, levels, SCALES, 2)
 
     assert torch.autograd.gradcheck(pool, features)
-    assert served() == {"roi_align": "reference"}
+    assert torch.autograd.gradgradcheck(pool, features)
+    assert served() == {"roi_align": "reference", "roi_align_backward": "reference"}
 
 
 def gradients(
@@ -184,12 +188,10 @@ def gradients(
 @pytest.mark.parametrize(("output_size", "sampling_ratio"), [(1, 0), (7, 0), (7, 2), (3, 5)])
 @pytest.mark.parametrize("channels", [1, 3, 40])
 def test_gradients_of_the_kernel_are_within_rounding_of_float64(
-    channels: int, output_size: int, sampling_ratio: int, channels_last: bool
+    kernel: str, channels: int, output_size: int, sampling_ratio: int, channels_last: bool
 ) -> None:
-    if native() is None:
-        pytest.skip("the extension is not built")
     features = pyramid(channels)
-    boxes, batch_index, levels = scattered_boxes(60)
+    boxes, batch_index, levels = scattered_boxes(60 if kernel == "c++" else 12)
     boxes[7, 2] = float("nan")
     boxes[9] = torch.tensor([30.0, 10.0, 30.0, 30.0])
     rest = (boxes, batch_index, levels, SCALES, output_size, sampling_ratio)
@@ -198,7 +200,7 @@ def test_gradients_of_the_kernel_are_within_rounding_of_float64(
         features = [feature.contiguous(memory_format=torch.channels_last) for feature in features]
     reset_served()
     pooled, got = gradients(features, *rest)
-    assert served() == {"roi_align": "c++"}
+    assert served() == {"roi_align": kernel, "roi_align_backward": kernel}
     with torch.no_grad():
         assert torch.equal(pooled, roi_align(features, *rest))
     layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -257,8 +259,6 @@ def test_half_precision_is_pooled_in_single(implementation: str, dtype: torch.dt
         ),
         ("boxes", torch.zeros(3, 5), "not \\(R, 4\\)"),
         ("levels", torch.zeros(2, dtype=torch.int64), "not \\(R, 4\\)"),
-        ("levels", torch.tensor([0, 3, 0]), r"levels\[1\] is 3, outside 0 to 2"),
-        ("batch_index", torch.tensor([0, 0, -1]), r"batch_index\[2\] is -1, outside 0 to 1"),
         ("output_size", 0, "output_size=0"),
         ("sampling_ratio", -1, "sampling_ratio=-1"),
     ],
@@ -274,3 +274,70 @@ def test_bad_input_is_refused(implementation: str, name: str, changed: object, w
     }
     with pytest.raises(ValueError, match=what):
         roi_align(**arguments | {name: changed})
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "what"),
+    [
+        ("levels", torch.tensor([0, 3, 0]), r"levels\[1\] is 3, outside 0 to 2"),
+        ("batch_index", torch.tensor([0, 0, -1]), r"batch_index\[2\] is -1, outside 0 to 1"),
+    ],
+)
+def test_an_index_out_of_range_is_refused_or_gives_zeros(
+    implementation: str, name: str, changed: torch.Tensor, what: str
+) -> None:
+    indices = {"batch_index": torch.zeros(3, dtype=torch.int64)} | {
+        "levels": torch.zeros(3, dtype=torch.int64)
+    }
+    boxes = torch.tensor([[4.0, 4.0, 60.0, 60.0]]).expand(3, 4)
+    call = {"features": pyramid(), "boxes": boxes, "scales": SCALES, "output_size": 7}
+    if implementation != "emulated":
+        with pytest.raises(ValueError, match=what):
+            roi_align(**call | indices | {name: changed})
+    else:
+        pooled = roi_align(**call | indices | {name: changed})
+        wrong = (changed < 0) | (changed > 2)
+        assert torch.equal(pooled.flatten(1).any(1), ~wrong)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_the_cuda_source_pools_to_the_bit_as_the_cpu_kernel_in_every_order(
+    dtype: torch.dtype, channels_last: bool
+) -> None:
+    if native() is None or emulation_problem():
+        pytest.skip("the extension is not built, or there is no compiler")
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    features = [feature.to(dtype).contiguous(memory_format=layout) for feature in pyramid(70)]
+    boxes, batch_index, levels = scattered_boxes(9)
+    boxes[3, 2] = float("inf")
+    rest = (boxes, batch_index, levels, SCALES, 7)
+    with serving("c++"):
+        want = roi_align(features, *rest)
+        _, slopes = gradients(features, *rest)
+    for order in ORDERS:
+        with serving("emulated"), thread_order(order, seed=1):
+            assert torch.equal(roi_align(features, *rest), want)
+            for mine, other in zip(gradients(features, *rest)[1], slopes, strict=True):
+                torch.testing.assert_close(mine, other)
+
+
+def test_torch_knows_the_operator(kernel: str) -> None:
+    features = [feature.requires_grad_() for feature in pyramid(3)]
+    arguments = (features, *scattered_boxes(5), list(SCALES), 3, 0)
+    torch.library.opcheck(torch.ops.benchsuite.roi_align.default, arguments)
+
+
+def test_bins_that_share_no_memory_in_a_block(kernel: str) -> None:
+    # Boxes whose bins are far wider, or far narrower, than a feature.
+    features = [torch.randn(1, 2, 200, 300, generator=torch.Generator().manual_seed(3))]
+    boxes = torch.tensor(
+        [[0.0, 0, 300, 200], [299, 199, 300.01, 200.01], [-50, -50, 400, 300], [5, 5, 5.001, 5.001]]
+    )
+    zero = torch.zeros(4, dtype=torch.int64)
+    for size, ratio in ((1, 0), (2, 0), (14, 3), (1, 7)):
+        want = module.reference(
+            [features[0].double()], boxes.double(), zero, zero, [1.0], size, ratio
+        )
+        got = roi_align(features, boxes, zero, zero, [1.0], size, ratio)
+        torch.testing.assert_close(got.double(), want, rtol=1e-4, atol=1e-4)
