@@ -1,0 +1,1 @@
+"""What ``gpu.py`` does on a GPU, a section a module."""

@@ -1,0 +1,65 @@
+"""Focal loss of RetinaNet's logits: unreduced, and summed over a head's output as it lies."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.ops import sigmoid_focal_loss as torchvision_focal_loss
+
+from benchsuite_kernels import ops
+from gpu_sections.operators.case import Case, Inputs, Size
+
+CLASSES, ANCHORS = 80, 9
+
+
+def elementwise(seed: int, dtype: torch.dtype, size: Size) -> Inputs:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (size.of(2, 1), size.of(201_600, 700), CLASSES)
+    logits = (2 * torch.randn(shape, generator=generator) - 4).to(dtype)
+    return logits, (torch.rand(shape, generator=generator) < 0.01).to(dtype)
+
+
+def plain(logits: Tensor, targets: Tensor) -> Tensor:
+    probability = logits.sigmoid()
+    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    wrong = probability + targets - 2 * probability * targets
+    return (0.25 * targets + 0.75 * (1 - targets)) * wrong**2 * entropy
+
+
+def of_head(seed: int, dtype: torch.dtype, size: Size) -> Inputs:
+    generator = torch.Generator().manual_seed(seed)
+    images, height, width = size.of(8, 2), size.of(100, 6), size.of(168, 10)
+    shape = (images, ANCHORS * CLASSES, height, width)
+    logits = (2 * torch.randn(shape, generator=generator) - 4).to(dtype)
+    logits = logits.contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(
+        -1, 40 * CLASSES, (images, height * width * ANCHORS), generator=generator
+    )
+    return logits, labels.clamp(max=CLASSES), CLASSES
+
+
+def summed_by_torchvision(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
+    rows = logits.permute(0, 2, 3, 1).reshape(-1, classes)
+    labels = labels.reshape(-1)
+    targets = F.one_hot(labels.clamp(min=0), classes + 1)[:, :classes].to(rows.dtype)
+    losses = torchvision_focal_loss(rows, targets, reduction="none")
+    return (losses * (labels >= 0)[:, None]).sum(dtype=torch.float32)
+
+
+CASES = [
+    Case(
+        "sigmoid_focal_loss/2x201600x80",
+        elementwise,
+        ops.sigmoid_focal_loss,
+        {"torchvision": lambda logits, targets: torchvision_focal_loss(logits, targets)},
+        plain=plain,
+    ),
+    Case(
+        "sigmoid_focal_loss_sum/8x720x100x168",
+        of_head,
+        ops.sigmoid_focal_loss_sum,
+        {"torchvision": summed_by_torchvision},
+        plain=summed_by_torchvision,
+    ),
+]
