@@ -44,6 +44,8 @@ OPERATORS = (
     "packed_intersections",
     "pairwise_iou",
     "pairwise_iou_rotated",
+    "panoptic_merge",
+    "panoptic_merge_rle",
     "paste_masks_packed",
     "paste_masks_runs",
     "paste_masks_to_rle",

@@ -32,6 +32,7 @@ void bind_match_boxes(py::module_& module);
 void bind_nms_rotated(py::module_& module);
 void bind_packed_masks(py::module_& module);
 void bind_pairwise_iou(py::module_& module);
+void bind_panoptic_merge(py::module_& module);
 void bind_paste_masks(py::module_& module);
 void bind_precision_recall(py::module_& module);
 void bind_proposals(py::module_& module);

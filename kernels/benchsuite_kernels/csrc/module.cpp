@@ -23,6 +23,7 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_nms_rotated(module);
   benchsuite::bind_packed_masks(module);
   benchsuite::bind_pairwise_iou(module);
+  benchsuite::bind_panoptic_merge(module);
   benchsuite::bind_paste_masks(module);
   benchsuite::bind_precision_recall(module);
   benchsuite::bind_proposals(module);

@@ -20,6 +20,11 @@ from benchsuite_kernels.ops.packed_masks import (
 from benchsuite_kernels.ops.packed_runs import packed_from_rle, packed_to_rle
 from benchsuite_kernels.ops.pairwise_iou import pairwise_iou
 from benchsuite_kernels.ops.pairwise_iou_rotated import pairwise_iou_rotated
+from benchsuite_kernels.ops.panoptic_merge import (
+    PanopticSegments,
+    panoptic_merge,
+    panoptic_merge_rle,
+)
 from benchsuite_kernels.ops.paste_masks import paste_masks_to_packed, paste_masks_to_rle
 from benchsuite_kernels.ops.polygon_targets import polygon_targets
 from benchsuite_kernels.ops.roi_align import roi_align
@@ -29,6 +34,7 @@ from benchsuite_kernels.ops.soft_nms import soft_nms
 
 __all__ = [
     "KeypointPeaks",
+    "PanopticSegments",
     "batched_nms",
     "batched_nms_rotated",
     "crop_packed_masks",
@@ -47,6 +53,8 @@ __all__ = [
     "packed_to_rle",
     "pairwise_iou",
     "pairwise_iou_rotated",
+    "panoptic_merge",
+    "panoptic_merge_rle",
     "paste_masks_to_packed",
     "paste_masks_to_rle",
     "polygon_targets",

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchsuite.records import PanopticMap, Prediction, Segment
-from benchsuite_kernels.columns import rle
+from benchsuite_kernels import ops
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +44,58 @@ def merge_panoptic(
         semantic: (H, W) integers; 0 for things, ``i`` for ``stuff_labels[i - 1]``.
         stuff_labels: what the classes of the semantic map are among the model's categories.
     """
-    # Column by column, as masks are decoded.
-    ids = np.zeros(semantic.shape, np.int32, order="F")
-    segments: list[Segment] = []
-    order = np.argsort(-instances.scores, kind="stable")
-    confident = order[instances.scores[order] >= options.instances_confidence_thresh]
-    # One after the other: whether a mask stays hangs on which of the better ones did.
-    for row in confident.tolist():
-        if _paint(instances.masks[row].counts, ids, len(segments) + 1, options.overlap_thresh):
-            label, score = int(instances.labels[row]), float(instances.scores[row])
-            segments.append(Segment(len(segments) + 1, label, isthing=True, score=score))
-    free = ids == 0
-    areas = np.bincount(semantic[free], minlength=len(stuff_labels) + 1)
-    areas[0] = 0
-    number = np.zeros(len(areas), np.int32)
-    for stuff in np.flatnonzero((areas > 0) & (areas >= options.stuff_area_limit)).tolist():
-        number[stuff] = len(segments) + 1
-        segments.append(Segment(len(segments) + 1, stuff_labels[stuff - 1], isthing=False))
-    return PanopticMap(np.where(free, number[semantic], ids), tuple(segments))
+    merged = ops.panoptic_merge_rle(
+        [mask.counts for mask in instances.masks],
+        torch.from_numpy(instances.scores),
+        torch.from_numpy(semantic),
+        len(stuff_labels) + 1,
+        **_limits(options),
+    )
+    return _with_segments(merged, instances, stuff_labels)
 
 
-def _paint(counts: bytes, ids: NDArray[np.int32], number: int, overlap_thresh: float) -> bool:
-    """Put a mask on the free pixels of ``ids``; ``False``: it is empty or overlaps too much."""
-    x, y, width, height = rle.to_bbox(counts, ids.shape)
-    if not width * height:
-        return False
-    window = np.s_[y : y + height, x : x + width]
-    mask = rle.decode(counts, ids.shape)[window].view(np.bool_)
-    free = mask & (ids[window] == 0)
-    area, free_area = int(np.count_nonzero(mask)), int(np.count_nonzero(free))
-    if (area - free_area) / area > overlap_thresh:
-        return False
-    ids[window][free] = number
-    return True
+def merge_packed(
+    bits: Tensor,
+    instances: Prediction,
+    semantic: Tensor,
+    stuff_labels: Sequence[int],
+    options: PanopticOptions,
+) -> PanopticMap:
+    """``merge_panoptic`` of what is still on a device: only its result is copied.
+
+    Args:
+        bits: (R, words) int64, the instances' masks, packed (``benchsuite_kernels.ops``).
+        semantic: (H, W) uint8 or int32, on the same device.
+    """
+    merged = ops.panoptic_merge(
+        bits,
+        torch.from_numpy(instances.scores).to(bits.device),
+        semantic,
+        len(stuff_labels) + 1,
+        **_limits(options),
+    )
+    return _with_segments(merged, instances, stuff_labels)
+
+
+def _limits(options: PanopticOptions) -> dict[str, Any]:
+    return {
+        "overlap_thresh": options.overlap_thresh,
+        "stuff_area_limit": options.stuff_area_limit,
+        "score_thresh": options.instances_confidence_thresh,
+    }
+
+
+def _with_segments(
+    merged: ops.PanopticSegments, instances: Prediction, stuff_labels: Sequence[int]
+) -> PanopticMap:
+    of_instance, of_stuff = merged.instances.tolist(), merged.stuff.tolist()
+    things = [
+        Segment(number, int(instances.labels[row]), True, score=float(instances.scores[row]))
+        for number, row in sorted((number, row) for row, number in enumerate(of_instance) if number)
+    ]
+    stuff = [
+        Segment(number, stuff_labels[label - 1], isthing=False)
+        for label, number in enumerate(of_stuff)
+        if number
+    ]
+    return PanopticMap(merged.ids.cpu().numpy(), (*things, *stuff))
