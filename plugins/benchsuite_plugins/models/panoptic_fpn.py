@@ -16,6 +16,7 @@ from benchsuite.errors import ContractError, UsageError
 from benchsuite.protocols import ModelRequest
 from benchsuite.records import Prediction
 from benchsuite.specs import Category
+from benchsuite_kernels.dispatch import emulating
 from benchsuite_plugins.checkpoints.class_rows import Classes
 from benchsuite_plugins.models.fpn import FPN, LastLevelMaxPool
 from benchsuite_plugins.models.image_input import ImageBatch, ImageInput
@@ -31,14 +32,15 @@ from benchsuite_plugins.models.options import (
     ROIHeadsOptions,
     RPNOptions,
 )
-from benchsuite_plugins.models.panoptic_merge import PanopticOptions, merge_panoptic
+from benchsuite_plugins.models.packed_paste import PackedPaste
+from benchsuite_plugins.models.panoptic_merge import PanopticOptions, merge_packed, merge_panoptic
 from benchsuite_plugins.models.postprocess import detections_to_predictions
 from benchsuite_plugins.models.region_heads import RegionHeads
 from benchsuite_plugins.models.resnet import ResNet
 from benchsuite_plugins.models.roi_heads import ROIHeads
 from benchsuite_plugins.models.rpn import RegionProposalNetwork
 from benchsuite_plugins.models.semantic_head import SemanticFPNHead, SemanticHeadOptions
-from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_maps
+from benchsuite_plugins.models.semantic_map import SemanticOutputs, semantic_labels
 from benchsuite_plugins.models.target_batch import IGNORED_LABEL, TargetBatch
 from benchsuite_plugins.models.trainable import Trainable
 from benchsuite_plugins.models.training_options import SemanticHeadTrainingOptions
@@ -149,11 +151,35 @@ class PanopticFPN(ImageModel, Trainable):
         detections, semantic = outputs.detections, outputs.semantic
         things = torch.tensor(self.things, device=detections.labels.device)
         labelled = replace(detections, labels=things[detections.labels])
-        predictions = detections_to_predictions(labelled, semantic.sizes, semantic.original_sizes)
+        classes = semantic_labels(semantic)
+        on_device = classes[0].device.type != "cpu" or emulating()
+        merge = self._merged_on_device if on_device else self._merged_on_host
+        predictions = merge(labelled, semantic, classes)
         stuff = self._stuff_labels()
-        for prediction, classes in zip(predictions, semantic_maps(semantic), strict=True):
-            prediction.panoptic = merge_panoptic(prediction, classes, self.stuff, self.panoptic)
-            prediction.semantic = stuff[classes]
+        for prediction, labels in zip(predictions, classes, strict=True):
+            prediction.semantic = stuff[labels.cpu().numpy()]
+        return predictions
+
+    def _merged_on_host(
+        self, detections: Detections, semantic: SemanticOutputs, classes: Sequence[Tensor]
+    ) -> list[Prediction]:
+        predictions = detections_to_predictions(detections, semantic.sizes, semantic.original_sizes)
+        for prediction, labels in zip(predictions, classes, strict=True):
+            prediction.panoptic = merge_panoptic(
+                prediction, labels.numpy(), self.stuff, self.panoptic
+            )
+        return predictions
+
+    def _merged_on_device(
+        self, detections: Detections, semantic: SemanticOutputs, classes: Sequence[Tensor]
+    ) -> list[Prediction]:
+        paste = PackedPaste()
+        predictions = detections_to_predictions(
+            detections, semantic.sizes, semantic.original_sizes, paste=paste
+        )
+        bits = paste.bits.split([len(prediction) for prediction in predictions])
+        for prediction, masks, labels in zip(predictions, bits, classes, strict=True):
+            prediction.panoptic = merge_packed(masks, prediction, labels, self.stuff, self.panoptic)
         return predictions
 
     def _stuff_labels(self) -> NDArray[np.uint8] | NDArray[np.int32]:

@@ -31,17 +31,22 @@ class SemanticOutputs:
 
 
 def semantic_maps(outputs: SemanticOutputs) -> list[NDArray[np.uint8] | NDArray[np.int32]]:
-    """The best class of every pixel, for each image: (height, width), of its original size.
+    """``semantic_labels`` in the host's memory."""
+    return [labels.cpu().numpy() for labels in semantic_labels(outputs)]
+
+
+def semantic_labels(outputs: SemanticOutputs) -> list[Tensor]:
+    """The best class of every pixel, for each image: (height, width), of its original size, on the
+    logits' device.
 
     uint8 where all classes fit beside 255, the "none" of ``Prediction``; int32 where not.
     """
     count = outputs.logits.shape[1]
     sizes, originals = (s.long().tolist() for s in (outputs.sizes, outputs.original_sizes))
     return [
-        best_class(logits, outputs.stride, (size[0], size[1]), (original[0], original[1]))
-        .to(torch.uint8 if count <= 255 else torch.int32)
-        .cpu()
-        .numpy()
+        best_class(logits, outputs.stride, (size[0], size[1]), (original[0], original[1])).to(
+            torch.uint8 if count <= 255 else torch.int32
+        )
         for logits, size, original in zip(outputs.logits, sizes, originals, strict=True)
     ]
 
