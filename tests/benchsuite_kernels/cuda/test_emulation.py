@@ -267,24 +267,18 @@ def test_every_block_and_thread_runs_once(kernels: str, order: str) -> None:
 OUT_OF_BOUNDS = """
 import sys, torch
 from benchsuite_kernels.cuda.launch import launch
-count, shared_bytes = map(int, sys.argv[2:])
 out = torch.zeros(100, dtype=torch.int32)
-launch(sys.argv[1], "dynamic", grid=(1, 1, 1), block=(32, 1, 1), arguments=(out, out, count),
-       shared_bytes=shared_bytes)
+launch(sys.argv[1], "dynamic", grid=(1, 1, 1), block=(32, 1, 1), arguments=(out, out, 100),
+       shared_bytes=396)
 """
 
 
-@pytest.mark.parametrize(
-    ("count", "shared_bytes", "access"), [(101, 404, "READ"), (100, 396, "WRITE")]
-)
-def test_the_address_sanitizer_names_the_line(
-    kernels: str, count: int, shared_bytes: int, access: str
-) -> None:
+def test_the_address_sanitizer_names_the_line(kernels: str) -> None:
     runtime = build.sanitizer_runtime()
     if runtime is None:
         pytest.skip("the compiler has no address sanitizer")
     done = subprocess.run(
-        [sys.executable, "-c", OUT_OF_BOUNDS, kernels, str(count), str(shared_bytes)],
+        [sys.executable, "-c", OUT_OF_BOUNDS, kernels],
         env=os.environ
         | {"LD_PRELOAD": runtime, build.VARIABLE: "address", "ASAN_OPTIONS": "detect_leaks=0"}
         | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -292,5 +286,5 @@ def test_the_address_sanitizer_names_the_line(
         text=True,
     )
     assert done.returncode != 0
-    assert f"{access} of size 4" in done.stderr
+    assert "WRITE of size 4" in done.stderr
     assert f"kernels.cu:{line_of('queue[i] = in[i]')}" in done.stderr

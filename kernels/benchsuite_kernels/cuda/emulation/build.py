@@ -2,7 +2,7 @@
 
 Libraries are kept in the user's cache, by what they were built of. The environment variable
 ``BENCHSUITE_EMULATION=address`` builds them with the address and undefined-behaviour sanitizers;
-such a process must be started with the compiler's ``libasan`` preloaded.
+such a process must be started with ``sanitizer_runtime()`` preloaded.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FLAGS = (
 
 SANITIZERS = {
     "": (),
-    "address": ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"),
+    "address": ("-g1", "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"),
 }
 
 _DYNAMIC = re.compile(r"\bextern\s+__shared__\s+((?:\w+\s+)+)(\w+)\s*\[\s*\]\s*;")
@@ -61,13 +61,19 @@ def emulation_problem() -> str | None:
 
 
 def sanitizer_runtime() -> str | None:
-    """What a process must preload to run with ``BENCHSUITE_EMULATION=address``."""
+    """What a process must preload to run with ``BENCHSUITE_EMULATION=address``.
+
+    The C++ library too: the sanitizer looks for what throws exceptions when the process starts.
+    """
     compiler = _compiler()
     if compiler is None:
         return None
-    command = [compiler, "-print-file-name=libasan.so"]
-    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    return found if Path(found).is_absolute() else None
+    found = []
+    for name in ("libasan.so", "libstdc++.so"):
+        command = [compiler, f"-print-file-name={name}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found.append(done.stdout.strip())
+    return " ".join(found) if all(Path(each).is_absolute() for each in found) else None
 
 
 @cache
@@ -134,6 +140,7 @@ def _compile(text: str, command: list[str], path: Path) -> None:
         done = subprocess.run(
             [*command, "-x", "c++", "-", "-o", str(built)],
             input=text,
+            env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
             capture_output=True,
             text=True,
         )
