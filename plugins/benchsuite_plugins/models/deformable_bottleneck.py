@@ -1,5 +1,5 @@
 """A bottleneck block whose 3x3 convolution reads where it chooses (Dai et al., "Deformable
-convolutional networks", 2017)."""
+convolutional networks", 2017), and how much (Zhu et al., "Deformable ConvNets v2", 2019)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from benchsuite_plugins.models.layers.deform_conv import DeformConv2d
 
 
 class DeformableBottleneckBlock(BottleneckBlock):
-    """``conv2_offset`` says where ``conv2`` reads; at first it moves nothing.
+    """``conv2_offset`` says where ``conv2`` reads, and (modulated) how much; at first it moves
+    nothing, and halves everything.
 
     Args:
+        deform_modulated: whether it says how much, too.
         deform_num_groups: into how many groups the channels that ``conv2`` sees fall, each with
             offsets of its own.
         rest: as ``BottleneckBlock`` takes them.
@@ -33,6 +35,7 @@ class DeformableBottleneckBlock(BottleneckBlock):
         out_channels: int,
         bottleneck_channels: int,
         *,
+        deform_modulated: bool = False,
         deform_num_groups: int = 1,
         **rest: Any,
     ) -> None:
@@ -42,10 +45,11 @@ class DeformableBottleneckBlock(BottleneckBlock):
                 f"{bottleneck_channels} channels of every deformable convolution"
             )
         super().__init__(in_channels, out_channels, bottleneck_channels, **rest)
+        self.deform_modulated = deform_modulated
         height, width = self.conv2.kernel_size
         self.conv2_offset = nn.Conv2d(
             bottleneck_channels,
-            deform_num_groups * 2 * height * width,
+            deform_num_groups * (3 if deform_modulated else 2) * height * width,
             self.conv2.kernel_size,
             self.conv2.stride,
             self.conv2.padding,
@@ -56,5 +60,11 @@ class DeformableBottleneckBlock(BottleneckBlock):
 
     def middle(self, x: Tensor) -> Tensor:
         """The 3x3 convolution."""
-        out: Tensor = self.conv2(x, self.conv2_offset(x))
+        offset, mask = self.conv2_offset(x), None
+        if self.deform_modulated:
+            # A third of the channels each, in the published layout: two of offsets, one of masks.
+            points = offset.shape[1] // 3
+            offset, mask = offset.split([2 * points, points], dim=1)
+            mask = mask.float().sigmoid()
+        out: Tensor = self.conv2(x, offset, mask)
         return out

@@ -57,7 +57,8 @@ class ResNetOptions:
         stride_in_1x1: whether the first 1x1 convolution of a stage strides (the original MSRA
             weights), or the 3x3 one (torchvision, ResNeXt).
         deform_on_per_stage: whether the 3x3 convolutions of res2, res3, res4 and res5 are
-            deformable ones (without modulation).
+            deformable ones.
+        deform_modulated: whether those also say how much they read at each point (version 2).
         deform_num_groups: into how many groups the channels of a deformable convolution's input
             fall, each with offsets of its own.
         res5_dilation: 2 keeps res5 at stride 16 and dilates its 3x3 convolutions.
@@ -74,6 +75,7 @@ class ResNetOptions:
     stride_in_1x1: bool = True
     res5_dilation: Literal[1, 2] = 1
     deform_on_per_stage: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    deform_modulated: bool = False
     deform_num_groups: int = 1
     out_features: tuple[str, ...] = ("res2", "res3", "res4", "res5")
     freeze_at: Literal[0, 1, 2, 3, 4, 5] = 2

@@ -88,7 +88,11 @@ def _make_basic_block(options: ResNetOptions) -> Callable[..., nn.Module]:
 def _make_bottleneck(options: ResNetOptions, index: int, dilation: int) -> Callable[..., nn.Module]:
     block: Callable[..., nn.Module] = BottleneckBlock
     if options.deform_on_per_stage[index]:
-        block = partial(DeformableBottleneckBlock, deform_num_groups=options.deform_num_groups)
+        block = partial(
+            DeformableBottleneckBlock,
+            deform_modulated=options.deform_modulated,
+            deform_num_groups=options.deform_num_groups,
+        )
     return partial(
         block,
         bottleneck_channels=options.num_groups * options.width_per_group * 2**index,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn import functional as F
+from torchvision.ops import deform_conv2d
 
 from benchsuite.errors import UsageError
 from benchsuite_plugins.models.deformable_bottleneck import DeformableBottleneckBlock
@@ -108,3 +109,27 @@ def test_groups_divide_the_channels(groups: int) -> None:
     block = DeformableBottleneckBlock(8, 16, 4, deform_num_groups=2, **rest)
     assert block.conv2_offset.out_channels == 2 * 2 * POINTS
     assert block(random(1, 8, 5, 5)).shape == (1, 16, 5, 5)
+
+
+def test_modulated_block_says_how_much_it_reads() -> None:
+    rest = {"stride": 1, "stride_in_1x1": True, "num_groups": 1, "dilation": 1, "norm": "FrozenBN"}
+    block = DeformableBottleneckBlock(8, 16, 4, deform_modulated=True, deform_num_groups=2, **rest)
+    assert block.conv2_offset.out_channels == 2 * 3 * POINTS
+    x = random(1, 4, 6, 7)
+    plain = F.conv2d(x, block.conv2.weight, padding=1)
+    # A mask's logit of 0 is a half.
+    torch.testing.assert_close(block.middle(x), F.relu(plain / 2), rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        block.conv2_offset.weight.normal_(std=0.1)
+        block.conv2_offset.bias.normal_()
+    found = block.middle(x)
+    # The published layout: y and x offsets are the first two thirds, masks the last.
+    first, second, third = block.conv2_offset(x).chunk(3, dim=1)
+    expected = deform_conv2d(
+        x,
+        torch.cat([first, second], dim=1),
+        block.conv2.weight,
+        padding=(1, 1),
+        mask=third.sigmoid(),
+    )
+    torch.testing.assert_close(found, F.relu(expected), rtol=1e-4, atol=1e-5)
