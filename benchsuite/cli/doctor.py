@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -66,44 +67,40 @@ def examine() -> dict[str, dict[str, Any]]:
 def _devices(gpus: list[dict[str, Any]]) -> dict[str, Any]:
     import torch
 
+    from benchsuite_kernels.cuda.availability import cupy_problem
+
     cuda = torch.version.cuda
     devices: dict[str, Any] = {
         "torch threads": torch.get_num_threads(),
         "torch was built for": f"CUDA {cuda}" if cuda else "the CPU alone",
         "CUDA devices": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-        "CuPy": _cupy(cuda),
+        "CuPy": cupy_problem() or "of torch's CUDA",
     }
     for index, gpu in enumerate(gpus):
         devices[f"GPU {index}"] = f"{gpu['name']}, {gpu['memory_mib']} MiB, driver {gpu['driver']}"
     return devices
 
 
-def _cupy(torch_cuda: str | None) -> str:
-    """Which CuPy is there, and whether it is of torch's CUDA."""
-    from benchsuite.environment import versions
-
-    installed = {
-        major: versions()[f"cupy-cuda{major}x"]
-        for major in ("12", "13")
-        if versions()[f"cupy-cuda{major}x"]
-    }
-    if torch_cuda is None:
-        return "not needed: this torch has no CUDA"
-    wanted = torch_cuda.partition(".")[0]
-    if wanted in installed:
-        return f"{installed[wanted]} for CUDA {wanted}, as torch's"
-    if installed:
-        other = ", ".join(installed)
-        return f"of CUDA {other}, but torch's is {wanted}: pip install 'benchsuite[cuda{wanted}]'"
-    return f"not installed; for a GPU: pip install 'benchsuite[cuda{wanted}]'"
-
-
 def _kernels() -> dict[str, str]:
+    """What serves each operator, on the CPU and on a GPU, and why nothing faster does."""
     import benchsuite_kernels
+    from benchsuite_kernels.cuda.availability import cuda_problem
+    from benchsuite_kernels.cuda.emulation.build import emulation_problem
+    from benchsuite_kernels.cuda.nvrtc import nvrtc_problem
 
     found = dict(benchsuite_kernels.implementations())
+    if cuda_problem() is None:
+        import_module("benchsuite_kernels.ops")  # registers the operators
+        registration = import_module("benchsuite_kernels.ops.registration")
+        for operator, on_gpu in registration.cuda_implementations().items():
+            on_cpu = found.get(operator)
+            found[operator] = f"{on_cpu}, on a GPU {on_gpu}" if on_cpu else f"on a GPU {on_gpu}"
     if reason := benchsuite_kernels.why_reference():
-        found["reference, because"] = reason
+        found["no C++, because"] = reason
+    if reason := cuda_problem():
+        found["no CUDA, because"] = reason
+    found["compiling for GPUs"] = nvrtc_problem() or "by NVRTC"
+    found["emulating a GPU"] = emulation_problem() or "by the C++ compiler"
     return found
 
 

@@ -34,6 +34,9 @@ _TENSORS: dict[str, tuple[torch.dtype, ...]] = {
 """Which tensors a pointer to each type may point into."""
 
 
+_NUMBERS: dict[str, type | tuple[()]] = {"pointer": (), "integer": int, "number": float}
+
+
 @dataclass(frozen=True)
 class Parameter:
     """``text``: as declared; ``kind``: ``pointer``, ``integer`` (``long long``) or ``number``
@@ -47,7 +50,7 @@ class Parameter:
     @cached_property
     def numbers(self) -> type | tuple[()]:
         """The type of the numbers that may be passed: none to a pointer."""
-        return {"pointer": (), "integer": int, "number": float}[self.kind]
+        return _NUMBERS[self.kind]
 
     def takes_tensor(self, dtype: torch.dtype, scalar: torch.dtype) -> bool:
         """Whether a tensor may be passed, where ``SCALAR`` is ``scalar``."""

@@ -16,8 +16,11 @@ from benchsuite_kernels.dispatch import emulating, native, refuse_reference, tal
 
 LIBRARY = torch.library.Library("benchsuite", "DEF")
 
+REGISTERED: set[str] = set()
+"""The operators whose modules are imported."""
+
 WITH_CUDA: set[str] = set()
-"""The operators that have CUDA kernels, of those whose modules are imported."""
+"""Those of them that have CUDA kernels."""
 
 Implementation = Callable[..., Any]
 """A function of the operator's arguments, without defaults; ``NotImplemented`` for dtypes that it
@@ -47,6 +50,7 @@ def register(
         The operator, to be called with all arguments.
     """
     name = schema.partition("(")[0]
+    REGISTERED.add(name)
     if cuda is not None:
         WITH_CUDA.add(name)
     LIBRARY.define(schema)
@@ -59,6 +63,14 @@ def register(
             torch.library.register_autocast(qualified, device, autocast, lib=LIBRARY)
     operator: Callable[..., Any] = getattr(torch.ops.benchsuite, name).default
     return operator
+
+
+def cuda_implementations() -> dict[str, str]:
+    """Operator name to what serves it for CUDA tensors here: ``"cuda"``, ``"reference"``."""
+    usable = cuda_problem() is None
+    return {
+        name: "cuda" if usable and name in WITH_CUDA else "reference" for name in sorted(REGISTERED)
+    }
 
 
 def register_gradient(name: str, backward: Implementation, setup_context: Implementation) -> None:
