@@ -80,7 +80,6 @@ TRAINING = frozenset(
 """Settings that inference does not depend on."""
 
 BUILT_ONE_WAY: dict[str, tuple[Any, ...]] = {
-    "resnet.deform_modulated": (False,),
     "fpn.extra_levels": ("p6 = subsampled p5",),
     "RetinaNet: fpn.extra_levels": ("p6,p7 from res5 (strided convs)",),
     "FCOS: fpn.extra_levels": ("p6,p7 strided convs, p6 from p5 (not from res5)",),

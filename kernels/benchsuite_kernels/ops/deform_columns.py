@@ -14,6 +14,7 @@ from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.tensors import stored
 
 THREADS = 256
+WARP = 32
 MOST_BLOCKS = 1 << 16
 
 
@@ -217,27 +218,20 @@ class CudaColumns(Columns):
         return dtype
 
     def fill(self, begin: int, columns: Tensor) -> None:
-        self._launch("deform_columns", columns.numel(), begin, columns, (self.input,), (columns,))
+        self._launch("deform_columns", begin, columns, (self.input,), (columns,))
 
     def differentiate(
         self, begin: int, slopes: Tensor, of_x: Tensor, of_offset: Tensor, of_mask: Tensor | None
     ) -> None:
         unused = of_offset if of_mask is None else of_mask
-        warps = slopes.shape[1] * self.geometry.offset_groups * self.geometry.points
         self._launch(
-            "deform_offset_gradients",
-            warps * 32,
-            begin,
-            slopes,
-            (self.input,),
-            (slopes, of_offset, unused),
+            "deform_offset_gradients", begin, slopes, (self.input,), (slopes, of_offset, unused)
         )
-        self._launch("deform_input_gradient", slopes.numel(), begin, slopes, (), (slopes, of_x))
+        self._launch("deform_input_gradient", begin, slopes, (), (slopes, of_x))
 
     def _launch(
         self,
         kernel: str,
-        threads: int,
         begin: int,
         columns: Tensor,
         before: tuple[Tensor, ...],
@@ -246,6 +240,7 @@ class CudaColumns(Columns):
         """Start a kernel whose arguments are ``before``, offset, mask, ``after`` and the sizes."""
         g = self.geometry
         mask = self.offset if self.mask is None else self.mask
+        threads = columns.shape[1] * g.offset_groups * g.points * WARP
         launch(
             "deform_columns.cu",
             kernel,

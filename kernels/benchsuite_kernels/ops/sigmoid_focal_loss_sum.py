@@ -16,6 +16,9 @@ from benchsuite_kernels.ops.registration import register, register_gradient
 from benchsuite_kernels.ops.sigmoid_focal_loss import THREADS, blocks_for, terms, weights
 from benchsuite_kernels.ops.tensors import stored
 
+CLASSES = 16
+"""``kClasses`` of the CUDA source."""
+
 
 def sigmoid_focal_loss_sum(
     logits: Tensor, labels: Tensor, num_classes: int, alpha: float = 0.25, gamma: float = 2.0
@@ -147,7 +150,9 @@ def _cuda(logits: Tensor, labels: Tensor, num_classes: int, alpha: float, gamma:
         return NotImplemented
     maps, channels_last = _maps(logits)
     count = logits.numel()
-    sums = torch.empty(blocks_for(count), dtype=torch.float32, device=logits.device)
+    sums = torch.empty(
+        _blocks(logits, channels_last, num_classes), dtype=torch.float32, device=logits.device
+    )
     launch(
         "sigmoid_focal_loss.cu",
         "focal_sum",
@@ -183,7 +188,7 @@ def _cuda_backward(
     launch(
         "sigmoid_focal_loss.cu",
         "focal_sum_slopes",
-        grid=(blocks_for(count), 1, 1),
+        grid=(_blocks(logits, channels_last, num_classes), 1, 1),
         block=(THREADS, 1, 1),
         arguments=(
             stored(gradient),
@@ -198,6 +203,12 @@ def _cuda_backward(
         scalar=logits.dtype,
     )
     return slopes
+
+
+def _blocks(logits: Tensor, channels_last: bool, num_classes: int) -> int:
+    """Of planes, a thread takes ``CLASSES`` logits."""
+    anchors = logits.numel() // num_classes
+    return blocks_for(anchors * (num_classes if channels_last else -(-num_classes // CLASSES)))
 
 
 def _sizes(logits: Tensor, channels_last: bool, num_classes: int) -> tuple[int, ...]:

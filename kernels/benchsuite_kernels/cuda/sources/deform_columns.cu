@@ -9,6 +9,8 @@
 constexpr int kWarp = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
 
+// Of so many rows a warp takes each point of each group of offsets: its corners are found once, and
+// its lanes share the channels. Blocks are whole warps.
 struct Layout {
   long long height, width, channels, out_height, out_width, kernel_width, points;
   long long stride_y, stride_x, padding_y, padding_x, dilation_y, dilation_x;
@@ -16,9 +18,12 @@ struct Layout {
 
   __device__ __forceinline__ long long column(long long rows, long long row, long long point,
                                               long long channel) const {
+    if (groups == 1) return (row * points + point) * channels + channel;
     const long long in_group = channels / groups;
     return ((channel / in_group * rows + row) * points + point) * in_group + channel % in_group;
   }
+
+  __device__ __forceinline__ long long in_offset_group() const { return channels / offset_groups; }
 };
 
 // Where a kernel's point reads: four pixels, -1 where one lies outside, and how far from the first.
@@ -63,6 +68,14 @@ __device__ __forceinline__ Corners corners_of(const Layout& layout, const float*
   return corners;
 }
 
+__device__ __forceinline__ long long first_warp() {
+  return (static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x) / kWarp;
+}
+
+__device__ __forceinline__ long long warp_step() {
+  return static_cast<long long>(gridDim.x) * blockDim.x / kWarp;
+}
+
 // The columns of `rows` rows from `begin`.
 extern "C" __global__ void deform_columns(const SCALAR* input, const float* offset,
                                           const float* mask, SCALAR* columns, long long masked,
@@ -77,24 +90,26 @@ extern "C" __global__ void deform_columns(const SCALAR* input, const float* offs
   const Layout layout{height, width, channels, out_height, out_width, kernel_width, points,
                       stride_y, stride_x, padding_y, padding_x, dilation_y, dilation_x, groups,
                       offset_groups};
-  const long long count = rows * points * channels;
-  const long long step = static_cast<long long>(gridDim.x) * blockDim.x;
-  for (long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
-       i += step) {
-    const long long channel = i % channels, point = i / channels % points;
-    const long long row = i / channels / points;
+  const long long count = rows * offset_groups * points;
+  const long long in_offset_group = layout.in_offset_group();
+  const int lane = threadIdx.x % kWarp;
+  for (long long i = first_warp(); i < count; i += warp_step()) {
+    const long long point = i % points, offset_group = i / points % offset_groups;
+    const long long row = i / points / offset_groups, first = offset_group * in_offset_group;
     const Corners corners =
-        corners_of(layout, offset, mask, masked, begin + row,
-                   channel / (channels / offset_groups), point);
-    float sum = 0.0f;
-    for (int corner = 0; corner < 4; ++corner)
-      if (corners.pixel[corner] >= 0)
-        sum += corners.weight(corner) * load(input + corners.pixel[corner] * channels + channel);
-    store(columns + layout.column(rows, row, point, channel), sum);
+        corners_of(layout, offset, mask, masked, begin + row, offset_group, point);
+    float weights[4];
+    for (int corner = 0; corner < 4; ++corner) weights[corner] = corners.weight(corner);
+    for (long long channel = first + lane; channel < first + in_offset_group; channel += kWarp) {
+      float sum = 0.0f;
+      for (int corner = 0; corner < 4; ++corner)
+        if (corners.pixel[corner] >= 0)
+          sum += weights[corner] * load(input + corners.pixel[corner] * channels + channel);
+      store(columns + layout.column(rows, row, point, channel), sum);
+    }
   }
 }
 
-// A warp for each row, group of offsets and point. Blocks are whole warps.
 extern "C" __global__ void deform_offset_gradients(const SCALAR* input, const float* offset,
                                                    const float* mask, const SCALAR* gradient,
                                                    float* offset_gradient, float* mask_gradient,
@@ -111,20 +126,16 @@ extern "C" __global__ void deform_offset_gradients(const SCALAR* input, const fl
                       stride_y, stride_x, padding_y, padding_x, dilation_y, dilation_x, groups,
                       offset_groups};
   const long long count = rows * offset_groups * points, plane = out_height * out_width;
-  const long long in_offset_group = channels / offset_groups;
-  const long long step = static_cast<long long>(gridDim.x) * blockDim.x / kWarp;
+  const long long in_offset_group = layout.in_offset_group();
   const int lane = threadIdx.x % kWarp;
-  for (long long i =
-           (static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x) / kWarp;
-       i < count; i += step) {
+  for (long long i = first_warp(); i < count; i += warp_step()) {
     const long long point = i % points, offset_group = i / points % offset_groups;
-    const long long row = i / points / offset_groups;
+    const long long row = i / points / offset_groups, first = offset_group * in_offset_group;
     const Corners corners =
         corners_of(layout, offset, mask, masked, begin + row, offset_group, point);
     // The gradient's product with each corner's pixel.
     float product[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-    for (long long c = lane; c < in_offset_group; c += kWarp) {
-      const long long channel = offset_group * in_offset_group + c;
+    for (long long channel = first + lane; channel < first + in_offset_group; channel += kWarp) {
       const float slope = load(gradient + layout.column(rows, row, point, channel));
       for (int corner = 0; corner < 4; ++corner)
         if (corners.pixel[corner] >= 0)
@@ -160,19 +171,22 @@ extern "C" __global__ void deform_input_gradient(const float* offset, const floa
   const Layout layout{height, width, channels, out_height, out_width, kernel_width, points,
                       stride_y, stride_x, padding_y, padding_x, dilation_y, dilation_x, groups,
                       offset_groups};
-  const long long count = rows * points * channels;
-  const long long step = static_cast<long long>(gridDim.x) * blockDim.x;
-  for (long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
-       i += step) {
-    const long long channel = i % channels, point = i / channels % points;
-    const long long row = i / channels / points;
+  const long long count = rows * offset_groups * points;
+  const long long in_offset_group = layout.in_offset_group();
+  const int lane = threadIdx.x % kWarp;
+  for (long long i = first_warp(); i < count; i += warp_step()) {
+    const long long point = i % points, offset_group = i / points % offset_groups;
+    const long long row = i / points / offset_groups, first = offset_group * in_offset_group;
     const Corners corners =
-        corners_of(layout, offset, mask, masked, begin + row,
-                   channel / (channels / offset_groups), point);
-    const float slope = load(gradient + layout.column(rows, row, point, channel));
-    for (int corner = 0; corner < 4; ++corner)
-      if (corners.pixel[corner] >= 0)
-        atomicAdd(input_gradient + corners.pixel[corner] * channels + channel,
-                  corners.weight(corner) * slope);
+        corners_of(layout, offset, mask, masked, begin + row, offset_group, point);
+    float weights[4];
+    for (int corner = 0; corner < 4; ++corner) weights[corner] = corners.weight(corner);
+    for (long long channel = first + lane; channel < first + in_offset_group; channel += kWarp) {
+      const float slope = load(gradient + layout.column(rows, row, point, channel));
+      for (int corner = 0; corner < 4; ++corner)
+        if (corners.pixel[corner] >= 0)
+          atomicAdd(input_gradient + corners.pixel[corner] * channels + channel,
+                    weights[corner] * slope);
+    }
   }
 }
