@@ -53,6 +53,18 @@ def validate(counts: Counts, size: Size) -> int:
     return _serving("rle_validate").validate(_bytes(counts), _size(size))
 
 
+def merge(masks: Sequence[Counts], size: Size, *, intersect: bool = False) -> bytes:
+    """The union of masks of one image, or their intersection.
+
+    Raises:
+        ValueError: there is no mask, or one is malformed.
+    """
+    if not masks:
+        raise ValueError("there is no mask to merge")
+    counts = [_bytes(mask) for mask in masks]
+    return _serving("rle_merge").merge(counts, _size(size), intersect)
+
+
 def to_bbox(counts: Counts, size: Size) -> tuple[int, int, int, int]:
     """The tight box round the pixels inside, as COCO's (x, y, width, height); zeros if empty."""
     return _serving("rle_to_bbox").to_bbox(_bytes(counts), _size(size))
@@ -94,6 +106,7 @@ class _Kernels(Protocol):
     def decode(self, counts: bytes, size: Size) -> NDArray[np.uint8]: ...
     def area(self, counts: bytes) -> int: ...
     def validate(self, counts: bytes, size: Size) -> int: ...
+    def merge(self, masks: list[bytes], size: Size, intersect: bool) -> bytes: ...
     def to_bbox(self, counts: bytes, size: Size) -> tuple[int, int, int, int]: ...
 
 

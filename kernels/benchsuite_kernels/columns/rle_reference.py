@@ -113,6 +113,11 @@ def validate(counts: bytes, size: tuple[int, int]) -> int:
     return int(runs[1::2].sum())
 
 
+def merge(masks: list[bytes], size: tuple[int, int], intersect: bool) -> bytes:
+    decoded = np.stack([decode(mask, size) for mask in masks]).view(np.bool_)
+    return encode(decoded.all(axis=0) if intersect else decoded.any(axis=0))
+
+
 def to_bbox(counts: bytes, size: tuple[int, int]) -> tuple[int, int, int, int]:
     runs = decompress(counts)
     check_cover(runs, size)

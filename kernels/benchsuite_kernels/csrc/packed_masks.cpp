@@ -115,6 +115,14 @@ void packed_intersections(const uint64_t* a, int64_t a_masks, const uint64_t* b,
   });
 }
 
+void packed_merge(const uint64_t* bits, int64_t masks, int64_t words, bool intersect,
+                  uint64_t* merged) {
+  std::fill_n(merged, words, intersect && masks ? ~uint64_t{0} : 0);
+  for (int64_t mask = 0; mask < masks; ++mask, bits += words)
+    for (int64_t i = 0; i < words; ++i)
+      merged[i] = intersect ? merged[i] & bits[i] : merged[i] | bits[i];
+}
+
 void pack_mask(const uint8_t* mask, int64_t height, int64_t width, uint64_t* bits, int64_t words) {
   std::fill_n(bits, words, uint64_t{0});
   for (int64_t y = 0; y < height; ++y) {

@@ -29,6 +29,10 @@ void packed_areas(const uint64_t* bits, int64_t masks, int64_t words, int64_t* a
 void packed_intersections(const uint64_t* a, int64_t a_masks, const uint64_t* b, int64_t b_masks,
                           int64_t words, int64_t* pixels, int threads);
 
+// The union of `masks` x `words`, or their intersection; nothing where there is no mask.
+void packed_merge(const uint64_t* bits, int64_t masks, int64_t words, bool intersect,
+                  uint64_t* merged);
+
 // Height x width bytes 0 or 1, row by row, to packed bits.
 void pack_mask(const uint8_t* mask, int64_t height, int64_t width, uint64_t* bits, int64_t words);
 

@@ -118,6 +118,14 @@ void bound_packed_intersections(const TensorView<int64_t>& a, const TensorView<i
   packed_intersections(words_in(a), in_a, words_in(b), in_b, words, pixels.data(), threads);
 }
 
+void bound_packed_merge(const TensorView<int64_t>& bits, bool intersect,
+                        const TensorView<int64_t>& merged) {
+  const int64_t masks = masks_in(bits), words = bits.shape(1);
+  merged.require("merged", {words});
+  const py::gil_scoped_release release;
+  packed_merge(words_in(bits), masks, words, intersect, words_in(merged));
+}
+
 }  // namespace
 
 void bind_packed_masks(py::module_& module) {
@@ -127,6 +135,7 @@ void bind_packed_masks(py::module_& module) {
   module.def("packed_from_rle", &bound_packed_from_rle);
   module.def("pack_masks", &bound_pack_masks);
   module.def("packed_areas", &bound_packed_areas);
+  module.def("packed_merge", &bound_packed_merge);
   module.def("packed_intersections", &bound_packed_intersections);
 }
 

@@ -47,6 +47,9 @@ void runs_of_image(std::string_view counts, int64_t height, int64_t width,
                    std::vector<int64_t>& runs);
 // Run lengths, background first, as compressed counts; they must cover the image.
 std::string compress_runs(const int64_t* runs, int64_t count, int64_t height, int64_t width);
+// The union of masks of one image, of which there is at least one, or their intersection.
+std::string merge(const std::vector<std::string>& masks, int64_t height, int64_t width,
+                  bool intersect);
 // `mask`: height x width bytes, column by column; all are written.
 void fill(const std::vector<int64_t>& runs, uint8_t* mask);
 

@@ -46,6 +46,17 @@ void bind_rle(py::module_& module) {
         return rle::validate(counts, size.first, size.second);
       },
       py::arg("counts"), py::arg("size"));
+  functions.def(
+      "merge",
+      [](const std::vector<std::string>& masks, const Size& size, bool intersect) {
+        std::string merged;
+        {
+          const py::gil_scoped_release release;
+          merged = rle::merge(masks, size.first, size.second, intersect);
+        }
+        return py::bytes(merged);
+      },
+      py::arg("masks"), py::arg("size"), py::arg("intersect"));
   functions.def("to_bbox", &rle_to_bbox, py::arg("counts"), py::arg("size"));
 }
 

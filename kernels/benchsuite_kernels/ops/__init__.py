@@ -15,6 +15,7 @@ from benchsuite_kernels.ops.packed_masks import (
     packed_area,
     packed_intersection,
     packed_iou,
+    packed_merge,
     unpack_masks,
 )
 from benchsuite_kernels.ops.packed_runs import packed_from_rle, packed_to_rle
@@ -50,6 +51,7 @@ __all__ = [
     "packed_from_rle",
     "packed_intersection",
     "packed_iou",
+    "packed_merge",
     "packed_to_rle",
     "pairwise_iou",
     "pairwise_iou_rotated",

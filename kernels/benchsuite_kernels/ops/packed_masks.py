@@ -97,6 +97,20 @@ def packed_intersection(a: Tensor, b: Tensor) -> Tensor:
     return pixels
 
 
+def packed_merge(bits: Tensor, *, intersect: bool = False) -> Tensor:
+    """The union of masks of one image, or their intersection: (words,) int64; empty of none.
+
+    Args:
+        bits: (R, words) int64.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    _check_bits("bits", bits)
+    merged: Tensor = _merge(bits, intersect)
+    return merged
+
+
 def packed_iou(detections: Tensor, truths: Tensor, crowd: Tensor | None = None) -> Tensor:
     """Intersection over union of every pair, as pycocotools: 0 where both masks are empty.
 
@@ -193,6 +207,33 @@ def _intersections_cuda(a: Tensor, b: Tensor) -> Tensor:
     return pixels
 
 
+def _merge_by_torch(bits: Tensor, intersect: bool) -> Tensor:
+    if not len(bits):
+        return bits.new_zeros(bits.shape[1])
+    merged = bits[0].clone()
+    for mask in bits[1:]:
+        merged = merged & mask if intersect else merged | mask
+    return merged
+
+
+def _merge_native(bits: Tensor, intersect: bool) -> Tensor:
+    merged = torch.empty(bits.shape[1], dtype=torch.int64)
+    extension().packed_merge(stored(bits), intersect, merged)
+    return merged
+
+
+def _merge_cuda(bits: Tensor, intersect: bool) -> Tensor:
+    merged = bits.new_empty(bits.shape[1])
+    launch(
+        "packed_overlap.cu",
+        "packed_merge",
+        grid=(-(-bits.shape[1] // 256), 1, 1),
+        block=(256, 1, 1),
+        arguments=(stored(bits), len(bits), bits.shape[1], int(intersect), merged),
+    )
+    return merged
+
+
 _pack = register(
     "pack_masks(Tensor masks, int words) -> Tensor",
     reference=packed_by_torch,
@@ -212,4 +253,11 @@ _intersections = register(
     native=_intersections_native,
     cuda=_intersections_cuda,
     fake=lambda a, b: a.new_empty((len(a), len(b))),
+)
+_merge = register(
+    "packed_merge(Tensor bits, bool intersect) -> Tensor",
+    reference=_merge_by_torch,
+    native=_merge_native,
+    cuda=_merge_cuda,
+    fake=lambda bits, intersect: bits.new_empty(bits.shape[1]),
 )

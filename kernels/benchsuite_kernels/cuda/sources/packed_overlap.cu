@@ -37,3 +37,18 @@ extern "C" __global__ void packed_intersections(const unsigned* a, long long a_m
     if (lane == 0 && i < columns) pixels[row * b_masks + first + i] = common[i];
   }
 }
+
+// Of `masks` x `words` 64-bit words; a thread a word.
+extern "C" __global__ void packed_merge(const long long* bits, long long masks, long long words,
+                                        long long intersect, long long* merged) {
+  const long long threads = static_cast<long long>(gridDim.x) * blockDim.x;
+  for (long long word = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; word < words;
+       word += threads) {
+    long long all = intersect && masks ? -1 : 0;
+    for (long long mask = 0; mask < masks; ++mask) {
+      const long long own = bits[mask * words + word];
+      all = intersect ? all & own : all | own;
+    }
+    merged[word] = all;
+  }
+}
