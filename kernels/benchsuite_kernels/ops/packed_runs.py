@@ -56,7 +56,7 @@ def packed_to_rle(bits: Tensor, sizes: Sequence[Size]) -> list[bytes]:
     pixels = [height * width for height, width in sizes]
     if max(map(words_of, pixels), default=0) > bits.shape[1]:
         raise ValueError(f"{bits.shape[1]} words are not enough for {max(pixels)} pixels")
-    counted = torch.tensor(pixels, dtype=torch.int64, device=bits.device)
+    counted = torch.tensor(pixels, dtype=torch.int64).to(bits.device, non_blocking=True)
     return rle_of_runs(lambda capacity: runs_from_packed(bits, counted, capacity), len(bits))
 
 
@@ -86,7 +86,7 @@ def packed_from_rle(
             for each, size in zip(counts, sizes, strict=True)
         ]
         bits = torch.cat(masks) if masks else torch.zeros((0, words), dtype=torch.int64)
-    return bits if device is None else bits.to(device)
+    return bits if device is None else bits.to(device, non_blocking=True)
 
 
 def rle_of_runs(find: Callable[[int], Tensor], masks: int) -> list[bytes]:

@@ -72,7 +72,7 @@ def paste_masks_to_rle(
         pasted = _pasted(masks, boxes, image_index, sizes, threshold)
         return [rle.encode(mask.numpy()) for mask in pasted]
     most = max((height * width for height, width in sizes), default=0)
-    places = torch.tensor(sizes, dtype=torch.int64, device=masks.device).view(-1, 2)
+    places = _on_device(sizes, masks)
     return rle_of_runs(
         lambda capacity: paste_masks_runs(
             masks, boxes, image_index, places, most, capacity, threshold
@@ -98,7 +98,7 @@ def paste_masks_to_packed(
     """
     _check(masks, boxes, image_index, sizes, threshold)
     words = max((words_of(height * width) for height, width in sizes), default=0)
-    places = torch.tensor(sizes, dtype=torch.int64, device=masks.device).view(-1, 2)
+    places = _on_device(sizes, masks)
     bits: Tensor = paste_masks_packed(masks, boxes, image_index, places, words, threshold)
     return bits
 
@@ -123,7 +123,15 @@ def _check(
 
 
 def _single(tensor: Tensor) -> Tensor:
-    return stored(tensor.detach().float())
+    if tensor.dtype is not torch.float32:
+        tensor = tensor.float()
+    return stored(tensor.detach() if tensor.requires_grad else tensor)
+
+
+def _on_device(sizes: Sequence[Size], masks: Tensor) -> Tensor:
+    """(N, 2) int64; the device takes them when it comes to it."""
+    listed = torch.tensor(sizes, dtype=torch.int64).view(-1, 2)
+    return listed.to(masks.device, non_blocking=True)
 
 
 def _pasted(

@@ -39,7 +39,7 @@ def mask_targets(masks: Sequence[TargetMask], matched: Tensor, boxes: Tensor, si
     if bitmaps:
         index = torch.full((len(masks),), -1)
         index[bitmaps] = torch.arange(len(bitmaps))
-        shown = index.to(boxes.device)[matched]
+        shown = index.to(boxes.device, non_blocking=True)[matched]
         targets |= _crop([masks[each] for each in bitmaps], shown, regions, size)
     return targets
 
@@ -48,7 +48,7 @@ def _draw(masks: Sequence[Polygons], matched: Tensor, boxes: Tensor, size: int) 
     polygons = [points for mask in masks for points in mask]
     points = np.concatenate([np.zeros((0, 2)), *polygons])
     arrays = (points, _starts(polygons), _starts(masks))
-    flat = [torch.from_numpy(array).to(boxes.device) for array in arrays]
+    flat = [torch.from_numpy(array).to(boxes.device, non_blocking=True) for array in arrays]
     return ops.polygon_targets(flat[0], flat[1], flat[2], matched, boxes, size)
 
 
@@ -65,4 +65,5 @@ def _crop(masks: Sequence[TargetMask], index: Tensor, boxes: Tensor, size: int) 
     ]
     sizes = [(each.size[0], each.size[1]) for each in lengths]
     bits = ops.packed_from_rle([each.counts for each in lengths], sizes, boxes.device)
-    return ops.crop_packed_masks(bits, torch.tensor(sizes, device=boxes.device), index, boxes, size)
+    shapes = torch.tensor(sizes).to(boxes.device, non_blocking=True)
+    return ops.crop_packed_masks(bits, shapes, index, boxes, size)

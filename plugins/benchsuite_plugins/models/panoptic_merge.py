@@ -69,7 +69,7 @@ def merge_packed(
     """
     merged = ops.panoptic_merge(
         bits,
-        torch.from_numpy(instances.scores).to(bits.device),
+        torch.from_numpy(instances.scores).to(bits.device, non_blocking=True),
         semantic,
         len(stuff_labels) + 1,
         **_limits(options),

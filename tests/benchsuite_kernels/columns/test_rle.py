@@ -204,3 +204,22 @@ def test_polygons_are_joined() -> None:
 def test_bad_polygons(polygons: list[list[float]], what: str) -> None:
     with pytest.raises(ValueError, match=what):
         rle.from_polygons(polygons, (5, 5))
+
+
+@quick
+@given(st.integers(0, 2**32), st.integers(1, 5), st.booleans(), st.floats(0.05, 0.95))
+def test_merged_as_pycocotools_merges(seed: int, count: int, intersect: bool, share: float) -> None:
+    given_masks = np.random.default_rng(seed).random((count, 13, 21)) < share
+    given_masks[0] |= seed % 2 == 1
+    encoded = [official(mask) for mask in given_masks]
+    want = pycocotools_mask.merge(encoded, intersect=intersect)
+    counts = [each["counts"] for each in encoded]
+    assert rle.merge(counts, (13, 21), intersect=intersect) == want["counts"]
+
+
+def test_what_cannot_be_merged() -> None:
+    with pytest.raises(ValueError, match="no mask"):
+        rle.merge([], (3, 4))
+    with pytest.raises(ValueError, match="cover 63 pixels"):
+        rle.merge([b"o1", b"o1"], (8, 9))
+    assert rle.merge([b"0", "0"], (0, 9)) == b"0"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from benchsuite_kernels import ops
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.cuda.emulation.order import ORDERS, thread_order
 from benchsuite_kernels.dispatch import serving
 from benchsuite_kernels.ops.packed_runs import packed_from_runs, runs_from_packed
 
@@ -52,3 +55,16 @@ def test_masks_that_span_many_segments(implementation: str) -> None:
     capacity = 2000
     runs = runs_from_packed(bits, torch.tensor([height * width] * 3), capacity)
     assert torch.equal(packed_from_runs(runs, 3, bits.shape[1]), bits)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_any_order_of_threads_gives_the_same(order: str) -> None:
+    if problem := emulation_problem():
+        pytest.skip(problem)
+    bits = torch.randint(-(2**63), 2**63 - 1, (3, 40), generator=torch.Generator().manual_seed(0))
+    pixels = torch.tensor([2560] * 3)
+    with serving("reference"):
+        want = runs_from_packed(bits, pixels, 8000)
+    with serving("emulated"), thread_order(order, 3):
+        assert torch.equal(runs_from_packed(bits, pixels, 8000), want)
+        assert torch.equal(packed_from_runs(want, 3, 40), bits)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from benchsuite_kernels import ops
+from benchsuite_kernels.dispatch import serving
 
 SIZES = [(1, 1), (7, 9), (64, 3), (63, 65), (1, 200), (90, 70)]
 
@@ -55,6 +56,18 @@ def test_iou_is_that_of_pycocotools(implementation: str, size: tuple[int, int]) 
     np.testing.assert_array_equal(ours.numpy(), theirs)
 
 
+@pytest.mark.parametrize("intersect", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_merged_as_pycocotools_merges(
+    implementation: str, size: tuple[int, int], intersect: bool
+) -> None:
+    masks = masks_of(5, *size)[1:]
+    bits = ops.packed_merge(ops.pack_masks(torch.from_numpy(masks).bool()), intersect=intersect)
+    want = coco_mask.decode(coco_mask.merge(encoded(masks), intersect=intersect))
+    np.testing.assert_array_equal(ops.unpack_masks(bits[None], *size)[0].numpy(), want)
+    assert not ops.packed_merge(torch.ones((0, 3), dtype=torch.int64), intersect=intersect).any()
+
+
 def test_masks_of_images_of_different_sizes(implementation: str) -> None:
     sizes = [(9, 7), (64, 64), (0, 5)]
     masks = [masks_of(2, *size)[1] for size in sizes]
@@ -98,7 +111,11 @@ def test_bad_input_is_refused(implementation: str) -> None:
         ops.pack_masks(torch.zeros(2, 3, 4))
     with pytest.raises(ValueError, match="can be packed"):
         ops.packed_from_rle([b""], [(2**16, 2**16)])
-    with pytest.raises(ValueError, match="cover 63 pixels"):
-        ops.packed_from_rle([b"o1"], [(8, 9)])
     with pytest.raises(ValueError, match="images of"):
         ops.unpack_masks(bits, 16, 13)
+
+
+@pytest.mark.parametrize("served_by", ["reference", "c++"])
+def test_malformed_run_lengths_are_refused(served_by: str) -> None:
+    with serving(served_by), pytest.raises(ValueError, match="cover 63 pixels"):
+        ops.packed_from_rle([b"o1"], [(8, 9)])

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from benchsuite_kernels import ops
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.cuda.emulation.order import ORDERS, thread_order
+from benchsuite_kernels.dispatch import serving
 from benchsuite_kernels.ops import PanopticSegments
 
 LIMITS = {"overlap_thresh": 0.5, "stuff_area_limit": 4, "score_thresh": 0.5}
@@ -177,10 +180,28 @@ def test_bad_input_is_refused(implementation: str) -> None:
         ops.panoptic_merge(bits, scores, semantic.repeat(1, 2), 3, **LIMITS)
     with pytest.raises(ValueError, match="classes=0"):
         ops.panoptic_merge(bits, scores, semantic, 0, **LIMITS)
-    with pytest.raises(ValueError, match="cover"):
-        ops.panoptic_merge_rle([b"o1"], scores[:1], semantic, 3, **LIMITS)
     if implementation == "emulated":  # a device tells no error, and such pixels are nobody's
         assert not ops.panoptic_merge(bits, scores, semantic + 3, 3, **LIMITS).ids.any()
         return
     with pytest.raises(ValueError, match="outside 0 to 2"):
         ops.panoptic_merge(bits, scores, semantic + 3, 3, **LIMITS)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_any_order_of_threads_gives_the_same_map(order: str) -> None:
+    if problem := emulation_problem():
+        pytest.skip(problem)
+    masks, scores, semantic = scene(2, 12, 70, 90, 5)
+    bits = ops.pack_masks(masks)
+    with serving("reference"):
+        want = ops.panoptic_merge(bits, scores, semantic, 5, **LIMITS)
+    with serving("emulated"), thread_order(order, 3):
+        found = ops.panoptic_merge(bits, scores, semantic, 5, **LIMITS)
+    assert all(map(torch.equal, found, want))
+
+
+@pytest.mark.parametrize("served_by", ["reference", "c++"])
+def test_malformed_run_lengths_have_no_map(served_by: str) -> None:
+    semantic = torch.zeros((8, 9), dtype=torch.uint8)
+    with serving(served_by), pytest.raises(ValueError, match="cover 63 pixels"):
+        ops.panoptic_merge_rle([b"o1"], torch.ones(1), semantic, 3, **LIMITS)

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.cuda.emulation.order import ORDERS, thread_order
+from benchsuite_kernels.dispatch import serving
 from benchsuite_kernels.ops import polygon_targets
 
 Mask = list[NDArray[np.float64]]
@@ -156,3 +159,14 @@ def test_bad_input_is_refused(implementation: str) -> None:
         return
     with pytest.raises(ValueError, match="outside 0 to 0"):
         polygon_targets(points, starts, one, zero + 1, box, 4)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_any_order_of_threads_draws_the_same(order: str) -> None:
+    if problem := emulation_problem():
+        pytest.skip(problem)
+    masks, matched, boxes = scene(4, 10)
+    with serving("reference"):
+        want = drawn(masks, matched, boxes, 14)
+    with serving("emulated"), thread_order(order, 3):
+        assert torch.equal(drawn(masks, matched, boxes, 14), want)
