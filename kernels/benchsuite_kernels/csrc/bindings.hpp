@@ -20,6 +20,7 @@ namespace benchsuite {
 namespace py = pybind11;
 
 void bind_batched_nms(py::module_& module);
+void bind_box_coding(py::module_& module);
 void bind_coco_json(py::module_& module);
 void bind_decode_keypoints(py::module_& module);
 void bind_deform_columns(py::module_& module);

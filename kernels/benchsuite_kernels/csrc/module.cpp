@@ -11,6 +11,7 @@ constexpr int kInterface = 5;
 PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   module.attr("INTERFACE") = kInterface;
   benchsuite::bind_batched_nms(module);
+  benchsuite::bind_box_coding(module);
   benchsuite::bind_coco_json(module);
   benchsuite::bind_decode_keypoints(module);
   benchsuite::bind_deform_columns(module);

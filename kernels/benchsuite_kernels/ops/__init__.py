@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from benchsuite_kernels.ops.batched_nms import batched_nms
 from benchsuite_kernels.ops.crop_packed_masks import crop_packed_masks
+from benchsuite_kernels.ops.decode_boxes import decode_boxes
 from benchsuite_kernels.ops.decode_keypoints import KeypointPeaks, decode_keypoints
 from benchsuite_kernels.ops.deform_conv2d import deform_conv2d
+from benchsuite_kernels.ops.encode_boxes import encode_boxes
 from benchsuite_kernels.ops.match_boxes import match_boxes, match_shared_boxes
 from benchsuite_kernels.ops.nms_per_image import nms_per_image
 from benchsuite_kernels.ops.nms_rotated import batched_nms_rotated, nms_rotated
@@ -39,8 +41,10 @@ __all__ = [
     "batched_nms",
     "batched_nms_rotated",
     "crop_packed_masks",
+    "decode_boxes",
     "decode_keypoints",
     "deform_conv2d",
+    "encode_boxes",
     "match_boxes",
     "match_shared_boxes",
     "nms_per_image",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from benchsuite_kernels import ops
 
 
 class PointCoder:
@@ -19,31 +19,21 @@ class PointCoder:
 
         Args:
             deltas: (..., 4), left, top, right, bottom; what is negative counts as zero.
-            boxes: (..., 4), xyxy; broadcast against ``deltas``.
+            boxes: (..., 4), xyxy; broadcast to the shape of ``deltas``.
 
         Returns:
-            (..., 4) float32, xyxy, not clipped.
+            (..., 4) float32 (float64 where ``deltas`` are), xyxy, not clipped.
         """
-        center, side = _center_and_side(boxes)
-        distances = F.relu(deltas.float()) * side
-        return torch.cat([center - distances[..., :2], center + distances[..., 2:]], dim=-1)
+        return ops.decode_boxes(deltas, boxes)
 
     def encode(self, targets: Tensor, boxes: Tensor) -> Tensor:
         """What ``decode`` makes ``targets`` of; negative where a centre lies outside.
 
         Args:
             targets: (..., 4), xyxy.
-            boxes: (..., 4), xyxy; broadcast against ``targets``.
+            boxes: (..., 4), xyxy; broadcast to the shape of ``targets``.
 
         Returns:
             (..., 4) float32, left, top, right, bottom.
         """
-        center, side = _center_and_side(boxes)
-        targets = targets.float()
-        return torch.cat([center - targets[..., :2], targets[..., 2:] - center], dim=-1) / side
-
-
-def _center_and_side(boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """(..., 4) to (..., 2) and (..., 1)."""
-    boxes = boxes.float()
-    return 0.5 * (boxes[..., :2] + boxes[..., 2:]), boxes[..., 2:3] - boxes[..., :1]
+        return ops.encode_boxes(targets, boxes)
