@@ -11,7 +11,7 @@ from torch import Tensor
 from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.box_coding import SCALE_CLAMP, check_weights, coded_boxes
 from benchsuite_kernels.ops.box_coding_launch import launch_coding
-from benchsuite_kernels.ops.reference_boxes import reference_boxes
+from benchsuite_kernels.ops.reference_boxes import check_references, reference_boxes
 from benchsuite_kernels.ops.registration import register, register_gradient
 from benchsuite_kernels.ops.tensors import stored
 
@@ -38,8 +38,7 @@ def decode_boxes(values: Tensor, boxes: Tensor, weights: Sequence[float] = ()) -
         ValueError: shapes that do not fit together, or another number of weights.
     """
     check_weights(weights)
-    if values.shape[-1:] != (4,) or boxes.shape[-1:] != (4,):
-        raise ValueError(f"values {tuple(values.shape)} and boxes {tuple(boxes.shape)} are not 4")
+    check_references("values", values, boxes)
     decoded: Tensor = _operator(values, boxes, weights)
     return decoded
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.box_coding import check_weights
 from benchsuite_kernels.ops.box_coding_launch import launch_coding
-from benchsuite_kernels.ops.reference_boxes import reference_boxes
+from benchsuite_kernels.ops.reference_boxes import check_references, reference_boxes
 from benchsuite_kernels.ops.registration import register
 from benchsuite_kernels.ops.tensors import stored
 
@@ -31,8 +31,7 @@ def encode_boxes(targets: Tensor, boxes: Tensor, weights: Sequence[float] = ()) 
         ValueError: shapes that do not fit together, or another number of weights.
     """
     check_weights(weights)
-    if targets.shape[-1:] != (4,) or boxes.shape[-1:] != (4,):
-        raise ValueError(f"targets {tuple(targets.shape)} and boxes {tuple(boxes.shape)} are not 4")
+    check_references("targets", targets, boxes)
     values: Tensor = _operator(targets, boxes, weights)
     return values
 
