@@ -72,6 +72,7 @@ OPERATORS = (
     "runs_from_packed",
     "scan_annotations",
     "scan_results",
+    "semantic_argmax",
     "sigmoid_focal_loss",
     "sigmoid_focal_loss_sum",
     "soft_nms",

@@ -43,6 +43,7 @@ void bind_rle_batch(py::module_& module);
 void bind_roi_align(py::module_& module);
 void bind_rotated_iou(py::module_& module);
 void bind_soft_nms(py::module_& module);
+void bind_semantic_argmax(py::module_& module);
 void bind_sigmoid_focal_loss(py::module_& module);
 
 template <class T>
