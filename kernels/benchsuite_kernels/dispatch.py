@@ -58,6 +58,7 @@ OPERATORS = (
     "read_label_map_header",
     "resampled_means",
     "resize_bilinear",
+    "resize_normalise_pad",
     "rle_area",
     "rle_decode",
     "rle_encode",

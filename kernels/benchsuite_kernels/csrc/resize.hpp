@@ -5,8 +5,6 @@
 
 namespace benchsuite::resize {
 
-constexpr int64_t kChannels = 3;
-
 // What Pillow's Image.resize(BILINEAR) makes of an RGB image, to the bit: first along rows, then
 // along columns, rounded to 8 bits in between.
 // `source`: height x width x 3, `target`: new_height x new_width x 3; no side is 0.

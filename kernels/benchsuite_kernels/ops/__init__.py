@@ -30,6 +30,7 @@ from benchsuite_kernels.ops.panoptic_merge import (
 )
 from benchsuite_kernels.ops.paste_masks import paste_masks_to_packed, paste_masks_to_rle
 from benchsuite_kernels.ops.polygon_targets import polygon_targets
+from benchsuite_kernels.ops.resize_normalise_pad import resize_normalise_pad
 from benchsuite_kernels.ops.roi_align import roi_align
 from benchsuite_kernels.ops.semantic_argmax import semantic_argmax
 from benchsuite_kernels.ops.sigmoid_focal_loss import sigmoid_focal_loss
@@ -65,6 +66,7 @@ __all__ = [
     "paste_masks_to_packed",
     "paste_masks_to_rle",
     "polygon_targets",
+    "resize_normalise_pad",
     "roi_align",
     "semantic_argmax",
     "sigmoid_focal_loss",

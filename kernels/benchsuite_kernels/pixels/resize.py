@@ -37,16 +37,17 @@ def resize_bilinear(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray
     extension = native()
     if extension is None:
         tally("resize_bilinear", "reference")
-        return _by_pillow(contiguous, size)
+        return resize_by_pillow(contiguous, size)
     tally("resize_bilinear", "c++")
     resized: NDArray[Any] = extension.resize.bilinear(contiguous, (int(size[0]), int(size[1])))
     return resized
 
 
-def _by_pillow(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize_by_pillow(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """``resize_bilinear`` by Pillow itself."""
     from PIL import Image
 
     height, width = size
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(np.ascontiguousarray(pixels))
     rows = image.resize((width, image.height), Image.Resampling.BILINEAR)
     return np.array(rows.resize((width, height), Image.Resampling.BILINEAR))
