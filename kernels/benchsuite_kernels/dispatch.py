@@ -20,6 +20,7 @@ from types import ModuleType
 
 OPERATORS = (
     "batched_nms",
+    "box_selection",
     "count_boundary_pairs",
     "count_label_pairs",
     "crop_packed_masks",
@@ -27,6 +28,7 @@ OPERATORS = (
     "decode_keypoints",
     "decode_label_map",
     "deform_conv2d",
+    "dense_selection",
     "encode_boxes",
     "federated_detections",
     "gather_counts",
@@ -70,6 +72,7 @@ OPERATORS = (
     "roi_align",
     "roi_align_backward",
     "rotated_iou",
+    "rpn_selection",
     "runs_from_packed",
     "scan_annotations",
     "scan_results",

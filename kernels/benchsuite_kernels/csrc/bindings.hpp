@@ -42,9 +42,10 @@ void bind_rle(py::module_& module);
 void bind_rle_batch(py::module_& module);
 void bind_roi_align(py::module_& module);
 void bind_rotated_iou(py::module_& module);
-void bind_soft_nms(py::module_& module);
+void bind_selection(py::module_& module);
 void bind_semantic_argmax(py::module_& module);
 void bind_sigmoid_focal_loss(py::module_& module);
+void bind_soft_nms(py::module_& module);
 
 template <class T>
 using Array = py::array_t<T, py::array::c_style>;

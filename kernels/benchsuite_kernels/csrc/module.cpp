@@ -33,7 +33,8 @@ PYBIND11_MODULE(_native, module, pybind11::mod_gil_not_used()) {
   benchsuite::bind_rle_batch(module);
   benchsuite::bind_roi_align(module);
   benchsuite::bind_rotated_iou(module);
-  benchsuite::bind_soft_nms(module);
+  benchsuite::bind_selection(module);
   benchsuite::bind_semantic_argmax(module);
   benchsuite::bind_sigmoid_focal_loss(module);
+  benchsuite::bind_soft_nms(module);
 }
