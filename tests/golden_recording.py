@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchsuite_plugins.models.presence import drop_absent
+
 Arrays = dict[str, NDArray[Any]]
 
 FIRST_PROPOSALS, FIRST_DETECTIONS, BEST_PROPOSALS = 32, 16, 100
@@ -38,13 +40,13 @@ def _stage(stage: int) -> dict[str, Callable[[Any], dict[str, torch.Tensor]]]:
 FEATURES: dict[str, Callable[[Any], dict[str, torch.Tensor]]] = {
     "backbone.bottom_up": lambda maps: _named("bottom_up", maps),
     "backbone": lambda maps: _named("backbone", maps),
-    "anchor_generator": lambda anchors: _levels("head.anchors", anchors),
+    "anchor_generator": lambda anchors: _levels("head.anchors", anchors.levels()),
     "head": lambda outputs: {
         name: value
         for kind, maps in zip(("logits", "deltas", "centerness"), outputs, strict=False)
         for name, value in _levels(f"head.{kind}", maps).items()
     },
-    "proposal_generator.anchor_generator": lambda anchors: _levels("rpn.anchors", anchors),
+    "proposal_generator.anchor_generator": lambda anchors: _levels("rpn.anchors", anchors.levels()),
     "proposal_generator.rpn_head": lambda outputs: {
         **_levels("rpn.logits", outputs[0]),
         **_levels("rpn.deltas", outputs[1]),
@@ -93,7 +95,7 @@ class Recorder:
         return hook
 
     def _keep_proposals(self, module: Any, inputs: Any, output: Any) -> None:
-        self.proposals = output
+        self.proposals = drop_absent(output)
 
     def samples(self, steps: Arrays) -> Arrays:
         """The elements that the golden file keeps of each recorded array."""

@@ -32,10 +32,10 @@ int32_t all_within(const float* values, int64_t count, float limit) {
   return !outside;
 }
 
-Corners box_of(const Regions& regions, int64_t row, int64_t box_class, const BoxCoding& coding) {
+Corners box_of(const Regions& regions, int64_t row, int64_t label, const BoxCoding& coding) {
+  const int64_t place = regions.box_classes > 1 ? row * regions.box_classes + label : row;
   const float* const own = regions.boxes + row * 4;
-  return coding(regions.deltas + (row * regions.box_classes + box_class) * 4,
-                {own[0], own[1], own[2], own[3]});
+  return coded_box(coding, regions.deltas + place * 4, {own[0], own[1], own[2], own[3]});
 }
 
 // Whether all scores and all boxes of a region are finite.
@@ -90,9 +90,8 @@ void select_boxes(const Regions& regions, int64_t images, const float* sizes,
     for (const Pair& pair : pairs) {
       const uint32_t index = index_of(pair.key);
       const int64_t row = index / regions.classes, label = index % regions.classes;
-      const Corners box =
-          clipped(box_of(regions, row, regions.box_classes > 1 ? label : 0, coding),
-                  sizes + pair.image * 2);
+      const float* const size = sizes + pair.image * 2;
+      const Corners box = clipped(box_of(regions, row, label, coding), size[0], size[1]);
       if (!(box.x2 - box.x1 < min_size || box.y2 - box.y1 < min_size))
         keys[pair.image].push_back(pair.key);
     }
@@ -103,8 +102,9 @@ void select_boxes(const Regions& regions, int64_t images, const float* sizes,
     for (int64_t place = 0; place < kept; ++place) {
       const int64_t row = index_of(own[place]) / regions.classes;
       const int64_t label = index_of(own[place]) % regions.classes;
-      const Corners box = box_of(regions, row, regions.box_classes > 1 ? label : 0, coding);
-      candidates.put(image, place, clipped(box, sizes + image * 2), score_of(own[place]), label);
+      const Corners box = box_of(regions, row, label, coding);
+      candidates.put(image, place, clipped(box, sizes[image * 2], sizes[image * 2 + 1]),
+                     score_of(own[place]), label);
     }
     for (int64_t place = kept; place < room; ++place) candidates.leave_out(image, place);
   }

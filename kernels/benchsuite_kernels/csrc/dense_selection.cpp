@@ -164,7 +164,7 @@ Corners decoded(const HeadLevel<T>& level, int64_t image, int64_t anchor,
   float values[4];
   for (int64_t each = 0; each < 4; ++each)
     values[each] = level.deltas.at(image, anchor % count * 4 + each, anchor / count);
-  return coding(values, level.anchors.at(anchor));
+  return coded_box(coding, values, level.anchors.at(anchor));
 }
 
 }  // namespace
@@ -195,7 +195,7 @@ void select_anchors(const std::vector<HeadLevel<T>>& levels, int64_t images, con
                   int64_t place = starts[level];
                   for (const uint64_t key : keys) {
                     const Corners whole = decoded(levels[level], image, index_of(key), coding);
-                    const Corners box = clipped(whole, sizes + image * 2);
+                    const Corners box = clipped(whole, sizes[image * 2], sizes[image * 2 + 1]);
                     const float score = score_of(key);
                     if (std::isfinite(score) && all_finite(whole) && box.x2 - box.x1 > min_size &&
                         box.y2 - box.y1 > min_size)
@@ -219,12 +219,13 @@ void select_pairs(const std::vector<HeadLevel<T>>& levels, int64_t images, const
                   for (const uint64_t key : keys) {
                     const int64_t anchor = index_of(key) / own.classes;
                     const Corners box = decoded(own, image, anchor, coding);
-                    if (all_finite(box))
-                      candidates.put(image, place++,
-                                     sizes ? clipped(box, sizes + image * 2) : box, score_of(key),
-                                     index_of(key) % own.classes);
-                    else
+                    if (!all_finite(box))
                       candidates.leave_out(image, place++);
+                    else
+                      candidates.put(image, place++,
+                                     sizes ? clipped(box, sizes[image * 2], sizes[image * 2 + 1])
+                                           : box,
+                                     score_of(key), index_of(key) % own.classes);
                   }
                   while (place < starts[level + 1]) candidates.leave_out(image, place++);
                 });

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.box_coding import check_weights, clipped, coded_boxes
+from benchsuite_kernels.ops.box_selection_launch import take_boxes
+from benchsuite_kernels.ops.head_maps import INDEX_LIMIT
 from benchsuite_kernels.ops.registration import register
 from benchsuite_kernels.ops.tensors import stored
 
@@ -131,7 +133,7 @@ def _native(
     limit: int,
     min_size: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    if scores.dtype == torch.float64 or scores.shape[0] * scores.shape[1] >= 1 << 32:
+    if scores.dtype == torch.float64 or scores.shape[0] * scores.shape[1] >= INDEX_LIMIT:
         return NotImplemented
     # torch's softmax is vectorised.
     ratings = scores.float().softmax(dim=1) if softmax else scores.float()
@@ -139,6 +141,28 @@ def _native(
     extension().box_selection(
         *(stored(ratings), stored(deltas.float()), stored(boxes), stored(image_index)),
         *(stored(sizes), weights, threshold, min_size, *outputs, torch.get_num_threads()),
+    )
+    return outputs
+
+
+def _cuda(
+    scores: Tensor,
+    deltas: Tensor,
+    boxes: Tensor,
+    image_index: Tensor,
+    sizes: Tensor,
+    softmax: bool,
+    weights: Sequence[float],
+    threshold: float,
+    limit: int,
+    min_size: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    if scores.dtype == torch.float64 or scores.shape[0] * scores.shape[1] >= INDEX_LIMIT:
+        return NotImplemented
+    outputs = _empty(scores, sizes, limit)
+    take_boxes(
+        *(scores, deltas, boxes, image_index, sizes, softmax, weights, threshold, min_size),
+        outputs,
     )
     return outputs
 
@@ -173,5 +197,6 @@ _operator = register(
     " -> (Tensor, Tensor, Tensor)",
     reference=reference,
     native=_native,
+    cuda=_cuda,
     fake=_fake,
 )

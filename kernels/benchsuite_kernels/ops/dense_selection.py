@@ -10,6 +10,7 @@ from torch import Tensor
 from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.anchor_grid import AnchorGrid
 from benchsuite_kernels.ops.box_coding import check_weights, clipped, coded_boxes
+from benchsuite_kernels.ops.dense_selection_launch import kernels_take_levels, take_pairs
 from benchsuite_kernels.ops.head_maps import (
     anchor_rows,
     check_maps,
@@ -149,6 +150,29 @@ def _native(
     return boxes, scores, labels
 
 
+def _cuda(
+    logits: Sequence[Tensor],
+    deltas: Sequence[Tensor],
+    centerness: Sequence[Tensor],
+    cells: Tensor,
+    strides: Sequence[float],
+    offset: float,
+    sizes: Tensor | None,
+    weights: Sequence[float],
+    threshold: float,
+    topk: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    if not kernels_take(logits, deltas, centerness) or not kernels_take_levels(logits):
+        return NotImplemented
+    outputs = _empty(logits, cells, topk)
+    take_pairs(
+        *(logits, deltas, centerness, cells, strides, offset),
+        *(sizes, weights, threshold, topk),
+        outputs,
+    )
+    return outputs
+
+
 def _empty(logits: Sequence[Tensor], cells: Tensor, topk: int) -> tuple[Tensor, Tensor, Tensor]:
     images, room = logits[0].shape[0], sum(rooms(logits, topk))
     return (
@@ -179,5 +203,6 @@ _operator = register(
     " -> (Tensor, Tensor, Tensor)",
     reference=reference,
     native=_native,
+    cuda=_cuda,
     fake=_fake,
 )

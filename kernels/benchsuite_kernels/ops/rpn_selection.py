@@ -10,6 +10,7 @@ from torch import Tensor
 from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.anchor_grid import AnchorGrid
 from benchsuite_kernels.ops.box_coding import check_weights, clipped, coded_boxes
+from benchsuite_kernels.ops.dense_selection_launch import kernels_take_levels, take_anchors
 from benchsuite_kernels.ops.head_maps import (
     anchor_rows,
     check_maps,
@@ -129,6 +130,24 @@ def _native(
     return boxes, scores, levels
 
 
+def _cuda(
+    logits: Sequence[Tensor],
+    deltas: Sequence[Tensor],
+    cells: Tensor,
+    strides: Sequence[float],
+    offset: float,
+    sizes: Tensor,
+    weights: Sequence[float],
+    topk: int,
+    min_size: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    if not kernels_take(logits, deltas) or not kernels_take_levels(logits):
+        return NotImplemented
+    outputs = _empty(logits, sizes, topk)
+    take_anchors(*(logits, deltas, cells, strides, offset, sizes, weights, topk, min_size), outputs)
+    return outputs
+
+
 def _empty(logits: Sequence[Tensor], sizes: Tensor, topk: int) -> tuple[Tensor, Tensor, Tensor]:
     images, room = logits[0].shape[0], sum(rooms(logits, topk))
     return (
@@ -157,5 +176,6 @@ _operator = register(
     " Tensor sizes, float[] weights, int topk, float min_size) -> (Tensor, Tensor, Tensor)",
     reference=reference,
     native=_native,
+    cuda=_cuda,
     fake=_fake,
 )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.errors import UsageError
+from benchsuite_kernels.ops import AnchorGrid
 from benchsuite_plugins.models.options import AnchorOptions
 
 
@@ -19,9 +20,15 @@ class AnchorGenerator(nn.Module):
         options: sizes, shapes and offset.
         strides: input pixels a cell, one a level.
 
+    Attributes:
+        cells: (sum of A, 4) float32, the anchors of a cell around the origin, level by level.
+        anchors_per_cell: A of each level.
+
     Raises:
         UsageError: sizes or aspect ratios are given neither once nor once a level.
     """
+
+    cells: Tensor
 
     def __init__(self, options: AnchorOptions, strides: Sequence[int]) -> None:
         super().__init__()
@@ -29,16 +36,10 @@ class AnchorGenerator(nn.Module):
         self.offset = options.offset
         sizes = _one_a_level("anchors.sizes", options.sizes, len(strides))
         ratios = _one_a_level("anchors.aspect_ratios", options.aspect_ratios, len(strides))
-        for level, (level_sizes, level_ratios) in enumerate(zip(sizes, ratios, strict=True)):
-            # They follow from the options: checkpoints need not carry them.
-            self.register_buffer(
-                f"cell_anchors_{level}", cell_anchors(level_sizes, level_ratios), persistent=False
-            )
-
-    @property
-    def anchors_per_cell(self) -> tuple[int, ...]:
-        """A of each level."""
-        return tuple(len(self._cell_anchors(level)) for level in range(len(self.strides)))
+        cells = [self.cell_anchors(*level) for level in zip(sizes, ratios, strict=True)]
+        self.anchors_per_cell = tuple(map(len, cells))
+        # They follow from the options: checkpoints need not carry them.
+        self.register_buffer("cells", torch.cat(cells), persistent=False)
 
     @property
     def shared_anchors_per_cell(self) -> int:
@@ -55,29 +56,23 @@ class AnchorGenerator(nn.Module):
             )
         return counts[0]
 
-    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Anchors in input pixels, not clipped.
+    def cell_anchors(self, sizes: Sequence[float], aspect_ratios: Sequence[float]) -> Tensor:
+        """The anchors of a cell: (A, 4), xyxy around the origin, sizes outside, shapes inside."""
+        return cell_anchors(sizes, aspect_ratios)
+
+    def forward(self, features: Sequence[Tensor]) -> AnchorGrid:
+        """The anchors of maps, in input pixels, not clipped.
 
         Args:
             features: a (N, C, H, W) a level.
-
-        Returns:
-            (H * W * A, 4) float32 a level, xyxy: row by row, in a row cell by cell, in a cell
-            sizes outside and shapes inside.
         """
-        anchors = []
-        for level, (feature, stride) in enumerate(zip(features, self.strides, strict=True)):
-            cell = self._cell_anchors(level)
-            height, width = feature.shape[-2:]
-            x = (torch.arange(width, device=cell.device) + self.offset) * float(stride)
-            y = (torch.arange(height, device=cell.device) + self.offset) * float(stride)
-            y, x = torch.meshgrid(y, x, indexing="ij")
-            corners = torch.stack([x, y, x, y], dim=-1)
-            anchors.append((corners[:, :, None] + cell).reshape(-1, 4))
-        return anchors
-
-    def _cell_anchors(self, level: int) -> Tensor:
-        return self.get_buffer(f"cell_anchors_{level}")
+        return AnchorGrid(
+            self.cells,
+            self.anchors_per_cell,
+            tuple((feature.shape[-2], feature.shape[-1]) for feature in features),
+            tuple((float(stride), float(stride)) for stride in self.strides),
+            self.offset,
+        )
 
 
 def cell_anchors(sizes: Sequence[float], aspect_ratios: Sequence[float]) -> Tensor:

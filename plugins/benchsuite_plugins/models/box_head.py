@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchsuite_plugins.models.boxes import clip_boxes
-from benchsuite_plugins.models.instances import Detections
+from benchsuite_kernels import ops
+from benchsuite_plugins.models.instances import Detections, Proposals
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import msra_fill, normal_fill, xavier_fill
-from benchsuite_plugins.models.nms_per_image import nms_per_image
 from benchsuite_plugins.models.options import BoxHeadOptions, ROIHeadsOptions
+from benchsuite_plugins.models.presence import images_of_present
+from benchsuite_plugins.models.suppression import suppress
+
+MOST_CANDIDATES = 8192
+"""Of each image so many of the best pairs of region and class enter the suppression: far more than
+leave it, and few enough for their overlaps to be held at once."""
 
 
 class BoxHead(nn.Module):
@@ -59,6 +66,9 @@ class BoxPredictor(nn.Module):
         class_agnostic: one box for all classes, in place of one a class.
     """
 
+    exclusive = True
+    """Whether classes exclude each other: their probabilities are a softmax."""
+
     def __init__(self, in_channels: int, num_classes: int, class_agnostic: bool) -> None:
         super().__init__()
         self.cls_score = nn.Linear(in_channels, num_classes + 1)
@@ -77,40 +87,50 @@ class BoxPredictor(nn.Module):
 
 def select_detections(
     scores: Tensor,
-    boxes: Tensor,
-    image_index: Tensor,
+    deltas: Tensor,
+    regions: Proposals,
     sizes: Tensor,
     options: ROIHeadsOptions,
+    *,
+    weights: Sequence[float],
+    softmax: bool,
+    min_size: float = float("-inf"),
 ) -> Detections:
-    """The best (region, class) pairs of each image, suppressed class by class.
+    """The best (region, class) pairs of each image, decoded, clipped, suppressed class by class.
 
     A region that has anything not finite is dropped.
 
     Args:
-        scores: (R, K + 1) probabilities, background last.
-        boxes: (R, K, 4), or (R, 1, 4) for one box for all classes; not clipped.
-        image_index: (R,) int64.
+        scores: (R, K + 1), background last: logits, or probabilities.
+        deltas: (R, K * 4), or (R, 4) for one box for all classes.
+        regions: what the deltas start from; those that are absent are not looked at.
         sizes: (N, 2), height and width of each image before padding.
+        weights: of dx, dy, dw, dh.
+        softmax: whether ``scores`` are logits of which the softmax is taken.
+        min_size: a box with a shorter side is dropped.
+
+    Returns:
+        Rows of each image, some of them absent (see ``presence``).
     """
-    finite = scores.isfinite().all(dim=1) & boxes.isfinite().flatten(1).all(dim=1)
-    class_scores = scores[:, :-1]
-    chosen = (class_scores > options.score_thresh_test) & finite[:, None]
-    region, label = chosen.nonzero(as_tuple=True)
-    box = boxes[region, label if boxes.shape[1] > 1 else 0]
-    image = image_index[region]
-    box = clip_boxes(box, sizes[image])
-    score = class_scores[region, label]
-    kept = nms_per_image(
-        box,
-        score,
-        label,
-        image,
-        group_count=class_scores.shape[1],
-        image_count=len(sizes),
+    boxes, ratings, labels = ops.box_selection(
+        scores,
+        deltas,
+        regions.boxes,
+        images_of_present(regions),
+        sizes,
+        softmax=softmax,
+        weights=weights,
+        threshold=options.score_thresh_test,
+        limit=MOST_CANDIDATES,
+        min_size=min_size,
+    )
+    return suppress(
+        boxes,
+        ratings,
+        labels,
         iou_threshold=options.nms_thresh_test,
         limit=options.detections_per_image,
     )
-    return Detections(box[kept], score[kept], label[kept], image[kept])
 
 
 def class_probabilities(logits: Tensor) -> Tensor:

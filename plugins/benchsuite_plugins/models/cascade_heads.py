@@ -18,6 +18,7 @@ from benchsuite_plugins.models.instances import Detections, Proposals
 from benchsuite_plugins.models.layers.scale_gradient import scale_gradient
 from benchsuite_plugins.models.matcher import Matcher
 from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
+from benchsuite_plugins.models.presence import ABSENT, drop_absent_unless_waiting
 from benchsuite_plugins.models.proposal_labels import (
     LabelledProposals,
     class_labels,
@@ -93,21 +94,33 @@ class CascadeROIHeads(RegionHeads):
         self, features: Mapping[str, Tensor], proposals: Proposals, sizes: Tensor
     ) -> Detections:
         """The box branch alone."""
-        boxes, image_index = proposals.boxes, proposals.image_index
+        regions = proposals
         scores: list[Tensor] = []
-        for stage, coder in enumerate(self.box_coders):
-            if stage:
-                # What is not finite cannot be pooled; it stays so to the end, and is dropped there.
-                finite = boxes.isfinite().all(dim=1).nonzero().squeeze(1)
-                boxes, image_index = boxes[finite], image_index[finite]
-                scores = [score[finite] for score in scores]
-                boxes = clip_boxes(boxes, sizes[image_index])
-            pooled = self.box_pooler(features, boxes, image_index)
+        for stage in range(len(self.box_coders)):
+            pooled = self.box_pooler(features, regions.boxes, regions.image_index)
             logits, deltas = self.predict(stage, pooled)
             scores.append(self.box_predictor[stage].probabilities(logits))
-            boxes = coder.decode(deltas, boxes)
-        mean = torch.stack(scores).mean(dim=0)
-        return select_detections(mean, boxes[:, None], image_index, sizes, self.options)
+            if stage + 1 < len(self.box_coders):
+                regions = self._moved(regions, deltas, sizes, stage)
+        found = select_detections(
+            torch.stack(scores).mean(dim=0),
+            deltas,
+            regions,
+            sizes,
+            self.options,
+            weights=self.box_coders[-1].weights,
+            softmax=False,
+        )
+        return drop_absent_unless_waiting(found)
+
+    def _moved(self, regions: Proposals, deltas: Tensor, sizes: Tensor, stage: int) -> Proposals:
+        """The boxes that a stage made of its regions, clipped; absent where they are not finite,
+        since those cannot be pooled."""
+        boxes = self.box_coders[stage].decode(deltas, regions.boxes)
+        finite = boxes.isfinite().all(dim=1)
+        clipped = clip_boxes(boxes.where(finite[:, None], 0), sizes[regions.image_index])
+        logits = regions.logits.where(finite, ABSENT)
+        return Proposals(clipped, logits, regions.image_index)
 
     def predict(self, stage: int, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled regions (R, C, S, S) to a stage's logits (R, K + 1) and deltas (R, 4)."""

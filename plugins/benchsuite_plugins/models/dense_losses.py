@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from benchsuite_kernels.ops.head_maps import anchor_rows
 from benchsuite_plugins.models.box_regression_loss import BoxRegressionLoss, Coder
 from benchsuite_plugins.models.dense_targets import DenseTargets
 from benchsuite_plugins.models.dense_training_options import DenseTrainingOptions
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.loss_normalizer import LossNormalizer
 from benchsuite_plugins.models.named_loss import LossOfMaps, named_loss
 
@@ -49,7 +49,7 @@ class DenseLosses(nn.Module):
         Returns:
             Classification loss, box loss, and what they were divided by: () float32 each.
         """
-        flat = torch.cat([flatten_anchors(level, 4) for level in deltas], dim=1)
+        flat = torch.cat([anchor_rows(level, 4) for level in deltas], dim=1)
         box_loss = self.box_loss(
             flat[targets.image, targets.anchor], anchors[targets.anchor], targets.boxes
         )
@@ -67,6 +67,6 @@ class DenseLosses(nn.Module):
                 for level in zip(logits, labels, strict=True)
             ]
             return torch.stack(sums).sum()
-        flat = torch.cat([flatten_anchors(level, self.num_classes) for level in logits], dim=1)
+        flat = torch.cat([anchor_rows(level, self.num_classes) for level in logits], dim=1)
         losses = self.class_loss(flat.float(), targets.one_hot(self.num_classes)).sum(dim=-1)
         return losses.where(targets.counted, 0).sum()

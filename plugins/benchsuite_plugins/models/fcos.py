@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
 from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
 from benchsuite_plugins.models.dense_detector import DenseDetector
@@ -15,7 +13,6 @@ from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.fcos_head import FCOSHead
 from benchsuite_plugins.models.fcos_losses import FCOSLosses
 from benchsuite_plugins.models.features import check_names
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.fpn import FPN, LastLevelP6P7
 from benchsuite_plugins.models.image_input import ImageInput
 from benchsuite_plugins.models.options import (
@@ -49,18 +46,6 @@ class FCOS(DenseDetector):
     sigmoid.
     """
 
-    def scores_and_deltas(
-        self, outputs: tuple[list[Tensor], list[Tensor], list[Tensor]]
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        logits, deltas, centerness = outputs
-        scores = []
-        for level_logits, level_centerness in zip(logits, centerness, strict=True):
-            probabilities = flatten_anchors(level_logits, self.num_classes).float().sigmoid()
-            scores.append(
-                (probabilities * flatten_anchors(level_centerness, 1).float().sigmoid()).sqrt()
-            )
-        return scores, [flatten_anchors(level, 4) for level in deltas]
-
 
 def build(options: FCOSOptions, num_classes: int) -> FCOS:
     """The model with initial weights, drawn from torch's global generator.
@@ -83,7 +68,7 @@ def build(options: FCOSOptions, num_classes: int) -> FCOS:
         backbone,
         FCOSHead(channels, num_classes, options.fcos),
         AnchorGenerator(squares, strides),
-        coder,
+        (),
         options.fcos,
         num_classes,
         FCOSLosses(options.fcos.training, coder, num_classes),

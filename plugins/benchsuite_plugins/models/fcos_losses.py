@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchsuite_kernels.ops.head_maps import anchor_rows
 from benchsuite_plugins.models.dense_losses import DenseLosses
 from benchsuite_plugins.models.dense_targets import dense_targets
 from benchsuite_plugins.models.dense_training_options import FCOSTrainingOptions
 from benchsuite_plugins.models.fcos_matcher import FCOSMatcher
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.point_coder import PointCoder
 from benchsuite_plugins.models.target_batch import TargetBatch
 
@@ -47,7 +47,7 @@ class FCOSLosses(nn.Module):
         every = torch.cat(list(squares))
         targets = dense_targets(*self.matcher(squares, truth), truth)
         class_loss, box_loss, divisor = self.losses(logits, deltas, every, targets)
-        flat = torch.cat([flatten_anchors(level, 1).squeeze(-1) for level in centerness], dim=1)
+        flat = torch.cat([anchor_rows(level, 1).squeeze(-1) for level in centerness], dim=1)
         centerness_loss = F.binary_cross_entropy_with_logits(
             flat[targets.image, targets.anchor].float(),
             centerness_of(self.coder.encode(targets.boxes, every[targets.anchor])),

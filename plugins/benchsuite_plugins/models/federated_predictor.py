@@ -26,6 +26,7 @@ class FederatedBoxPredictor(BoxPredictor):
             not there; the square roots of the numbers of images with each.
     """
 
+    exclusive = False
     fed_loss_cls_weights: Tensor
 
     def __init__(self, in_channels: int, num_classes: int, class_agnostic: bool) -> None:

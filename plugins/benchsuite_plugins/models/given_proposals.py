@@ -84,6 +84,8 @@ def collate_proposals(
     resized = (flat * scales.flip(1).repeat(1, 2)[image_index]).float().to(device)
     image_index = image_index.to(device)
     ratings = torch.from_numpy(np.concatenate([np.zeros(0, np.float32), *logits])).to(device)
+    # Minus infinity would mean that there is no proposal.
+    ratings = ratings.clamp(min=torch.finfo(ratings.dtype).min)
     clipped = clip_boxes(resized, sizes[image_index])
     rows = larger_than(clipped, 0).nonzero().squeeze(1)
     rows = rows[first_per_image(image_index[rows], len(boxes), limit)]

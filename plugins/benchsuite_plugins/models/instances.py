@@ -1,7 +1,7 @@
 """Regions and detections of a whole batch, held flat: R rows, each with the image it belongs to.
 
 Rows are ordered by image, those of an image by descending score. Boxes are xyxy, in pixels of the
-resized image (before padding).
+resized image (before padding). Rows may be absent (see ``presence``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,15 @@ class Proposals:
     logits: Tensor
     image_index: Tensor
 
+    @property
+    def scores(self) -> Tensor:
+        """What they are ranked by: (R,) float32."""
+        return self.logits
+
+    def take(self, rows: Tensor) -> Proposals:
+        """Those of some rows: (K,) int64."""
+        return Proposals(self.boxes[rows], self.logits[rows], self.image_index[rows])
+
 
 @dataclass(frozen=True, slots=True)
 class Detections:
@@ -46,3 +55,14 @@ class Detections:
     image_index: Tensor
     masks: Tensor | None = None
     keypoints: Tensor | None = None
+
+    def take(self, rows: Tensor) -> Detections:
+        """Those of some rows: (K,) int64."""
+        return Detections(
+            self.boxes[rows],
+            self.scores[rows],
+            self.labels[rows],
+            self.image_index[rows],
+            None if self.masks is None else self.masks[rows],
+            None if self.keypoints is None else self.keypoints[rows],
+        )

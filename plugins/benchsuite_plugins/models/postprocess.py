@@ -11,6 +11,7 @@ from benchsuite.records import RLE, Prediction
 from benchsuite_kernels import ops
 from benchsuite_plugins.models.boxes import clip_boxes, larger_than
 from benchsuite_plugins.models.instances import Detections
+from benchsuite_plugins.models.presence import drop_absent
 
 PasteMasks = Callable[[Tensor, Tensor, Tensor, Sequence[tuple[int, int]]], list[bytes]]
 """Masks (R, M, M) over boxes (R, 4) into the images (R,) of a batch, each of a height and width:
@@ -37,6 +38,7 @@ def detections_to_predictions(
     Returns:
         N predictions, best score first; an image without detections has an empty one.
     """
+    detections = drop_absent(detections)
     image_index = detections.image_index
     # Height and width are scaled apart: the resize rounds each to whole pixels.
     scale = (original_sizes / sizes).flip(-1).repeat(1, 2)

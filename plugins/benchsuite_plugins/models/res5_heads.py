@@ -19,6 +19,7 @@ from benchsuite_plugins.models.options import (
     ResNetOptions,
     ROIHeadsOptions,
 )
+from benchsuite_plugins.models.presence import drop_absent_unless_waiting
 from benchsuite_plugins.models.proposal_labels import LabelledProposals
 from benchsuite_plugins.models.region_heads import RegionHeads
 from benchsuite_plugins.models.resnet import make_stage
@@ -89,10 +90,17 @@ class Res5ROIHeads(RegionHeads):
         """The box branch alone."""
         shared = self.shared_features(features, proposals.boxes, proposals.image_index)
         logits, deltas = self.box_predictor(shared.mean(dim=(2, 3)))
-        deltas = deltas.unflatten(1, (-1, 4))
-        boxes = self.box_coder.decode(deltas, proposals.boxes[:, None])
-        scores = self.box_predictor.probabilities(logits)
-        return select_detections(scores, boxes, proposals.image_index, sizes, self.options)
+        exclusive = self.box_predictor.exclusive
+        found = select_detections(
+            logits if exclusive else self.box_predictor.probabilities(logits),
+            deltas,
+            proposals,
+            sizes,
+            self.options,
+            weights=self.box_coder.weights,
+            softmax=exclusive,
+        )
+        return drop_absent_unless_waiting(found)
 
     def region_losses(
         self,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
 from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
 from benchsuite_plugins.models.box_coder import BoxCoder
@@ -13,7 +11,6 @@ from benchsuite_plugins.models.dense_detector import DenseDetector
 from benchsuite_plugins.models.dense_options import RetinaNetHeadOptions
 from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.features import check_names
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.fpn import FPN, LastLevelP6P7
 from benchsuite_plugins.models.image_input import ImageInput
 from benchsuite_plugins.models.options import (
@@ -52,15 +49,6 @@ class RetinaNetOptions:
 class RetinaNet(DenseDetector):
     """Its score of a class at an anchor is the sigmoid of the logit."""
 
-    def scores_and_deltas(
-        self, outputs: tuple[list[Tensor], list[Tensor]]
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        logits, deltas = outputs
-        return (
-            [flatten_anchors(level, self.num_classes).float().sigmoid() for level in logits],
-            [flatten_anchors(level, 4) for level in deltas],
-        )
-
 
 def build(options: RetinaNetOptions, num_classes: int) -> RetinaNet:
     """The model with initial weights, drawn from torch's global generator.
@@ -87,7 +75,7 @@ def build(options: RetinaNetOptions, num_classes: int) -> RetinaNet:
             options.retinanet,
         ),
         anchors,
-        coder,
+        coder.weights,
         options.retinanet,
         num_classes,
         RetinaNetLosses(options.retinanet.training, coder, num_classes),

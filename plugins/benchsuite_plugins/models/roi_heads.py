@@ -12,6 +12,7 @@ from benchsuite_plugins.models.box_head import BoxHead, select_detections
 from benchsuite_plugins.models.federated_predictor import make_losses, make_predictor
 from benchsuite_plugins.models.instances import Detections, Proposals
 from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
+from benchsuite_plugins.models.presence import drop_absent_unless_waiting
 from benchsuite_plugins.models.proposal_labels import LabelledProposals
 from benchsuite_plugins.models.region_heads import RegionHeads
 from benchsuite_plugins.models.roi_pooler import make_pooler
@@ -54,10 +55,17 @@ class ROIHeads(RegionHeads):
         """The box branch alone."""
         pooled = self.box_pooler(features, proposals.boxes, proposals.image_index)
         logits, deltas = self.box_predictor(self.box_head(pooled))
-        deltas = deltas.unflatten(1, (-1, 4))
-        boxes = self.box_coder.decode(deltas, proposals.boxes[:, None])
-        scores = self.box_predictor.probabilities(logits)
-        return select_detections(scores, boxes, proposals.image_index, sizes, self.options)
+        exclusive = self.box_predictor.exclusive
+        found = select_detections(
+            logits if exclusive else self.box_predictor.probabilities(logits),
+            deltas,
+            proposals,
+            sizes,
+            self.options,
+            weights=self.box_coder.weights,
+            softmax=exclusive,
+        )
+        return drop_absent_unless_waiting(found)
 
     def region_losses(
         self,

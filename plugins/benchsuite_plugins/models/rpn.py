@@ -8,17 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchsuite_kernels import ops
+from benchsuite_kernels.ops import AnchorGrid
+from benchsuite_kernels.ops.head_maps import anchor_rows
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
 from benchsuite_plugins.models.box_coder import BoxCoder
-from benchsuite_plugins.models.boxes import clip_boxes, larger_than
 from benchsuite_plugins.models.features import check_names
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.instances import Proposals
 from benchsuite_plugins.models.layers.conv import Conv2d
 from benchsuite_plugins.models.layers.fill import normal_fill
-from benchsuite_plugins.models.nms_per_image import nms_per_image
 from benchsuite_plugins.models.options import AnchorOptions, RPNOptions
+from benchsuite_plugins.models.presence import drop_absent, drop_absent_unless_waiting
 from benchsuite_plugins.models.rpn_losses import RPNLosses
+from benchsuite_plugins.models.suppression import suppress
 from benchsuite_plugins.models.target_batch import TargetBatch
 
 
@@ -97,7 +99,7 @@ class RegionProposalNetwork(nn.Module):
             features: (N, C, H, W) maps, by name.
             sizes: (N, 2), height and width of each image before padding.
         """
-        return select_proposals(
+        proposals = select_proposals(
             *self._rate_anchors(features),
             sizes,
             self.box_coder,
@@ -105,6 +107,7 @@ class RegionProposalNetwork(nn.Module):
             pre_nms_topk=self.options.pre_nms_topk_test,
             post_nms_topk=self.options.post_nms_topk_test,
         )
+        return drop_absent_unless_waiting(proposals)
 
     def losses(
         self, features: Mapping[str, Tensor], sizes: Tensor, truth: TargetBatch
@@ -117,7 +120,10 @@ class RegionProposalNetwork(nn.Module):
         """
         logits, deltas, anchors = self._rate_anchors(features)
         losses = self.rpn_losses(
-            torch.cat(logits, dim=1), torch.cat(deltas, dim=1), torch.cat(anchors), truth
+            torch.cat([anchor_rows(level, 1).squeeze(-1) for level in logits], dim=1),
+            torch.cat([anchor_rows(level, 4) for level in deltas], dim=1),
+            torch.cat(anchors.levels()),
+            truth,
         )
         with torch.no_grad():
             proposals = select_proposals(
@@ -130,25 +136,21 @@ class RegionProposalNetwork(nn.Module):
                 pre_nms_topk=self.options.training.pre_nms_topk,
                 post_nms_topk=self.options.training.post_nms_topk,
             )
-        return proposals, losses
+        return drop_absent(proposals), losses
 
     def _rate_anchors(
         self, features: Mapping[str, Tensor]
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Logits (N, M), deltas (N, M, 4) and anchors (M, 4), a level each."""
+    ) -> tuple[list[Tensor], list[Tensor], AnchorGrid]:
+        """Logits (N, A, H, W) and deltas (N, A * 4, H, W), a level each, and the anchors."""
         maps = [features[name] for name in self.options.in_features]
         logits, deltas = self.rpn_head(maps)
-        return (
-            [flatten_anchors(level, 1).squeeze(-1) for level in logits],
-            [flatten_anchors(level, 4) for level in deltas],
-            self.anchor_generator(maps),
-        )
+        return logits, deltas, self.anchor_generator(maps)
 
 
 def select_proposals(
     logits: Sequence[Tensor],
     deltas: Sequence[Tensor],
-    anchors: Sequence[Tensor],
+    anchors: AnchorGrid,
     sizes: Tensor,
     box_coder: BoxCoder,
     options: RPNOptions,
@@ -161,37 +163,23 @@ def select_proposals(
     What is not finite or has no extent is dropped before the suppression.
 
     Args:
-        logits: a (N, M) a level, M = H * W * A.
-        deltas: a (N, M, 4) a level.
-        anchors: a (M, 4) a level.
+        logits: a (N, A, H, W) a level.
+        deltas: a (N, A * 4, H, W) a level.
         sizes: (N, 2), height and width of each image before padding.
         pre_nms_topk: anchors a level that enter the suppression.
         post_nms_topk: proposals an image that leave it.
+
+    Returns:
+        Rows of each image, some of them absent (see ``presence``).
     """
-    boxes, scores, levels = [], [], []
-    for level, (level_logits, level_deltas, level_anchors) in enumerate(
-        zip(logits, deltas, anchors, strict=True)
-    ):
-        count = min(pre_nms_topk, level_logits.shape[1])
-        top, index = level_logits.float().topk(count, dim=1)
-        top_deltas = level_deltas.gather(1, index[..., None].expand(-1, -1, 4))
-        boxes.append(box_coder.decode(top_deltas, level_anchors[index]))
-        scores.append(top)
-        levels.append(torch.full_like(index, level))
-    all_boxes, all_scores, all_levels = (torch.cat(part, dim=1) for part in (boxes, scores, levels))
-    finite = all_boxes.isfinite().all(dim=-1) & all_scores.isfinite()
-    all_boxes = clip_boxes(all_boxes, sizes[:, None])
-    valid = finite & larger_than(all_boxes, options.min_size)
-    image_index = valid.nonzero()[:, 0]
-    proposals = Proposals(all_boxes[valid], all_scores[valid], image_index)
-    kept = nms_per_image(
-        proposals.boxes,
-        proposals.logits,
-        all_levels[valid],
-        image_index,
-        group_count=len(logits),
-        image_count=len(sizes),
-        iou_threshold=options.nms_thresh,
-        limit=post_nms_topk,
+    boxes, ranks, levels = ops.rpn_selection(
+        logits,
+        deltas,
+        anchors,
+        sizes,
+        weights=box_coder.weights,
+        topk=pre_nms_topk,
+        min_size=options.min_size,
     )
-    return Proposals(proposals.boxes[kept], proposals.logits[kept], image_index[kept])
+    best = suppress(boxes, ranks, levels, iou_threshold=options.nms_thresh, limit=post_nms_topk)
+    return Proposals(best.boxes, best.scores, best.image_index)

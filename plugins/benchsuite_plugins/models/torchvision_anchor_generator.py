@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
+from benchsuite_kernels.ops import AnchorGrid
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
-from benchsuite_plugins.models.options import AnchorOptions
 
 
 class TorchvisionAnchorGenerator(AnchorGenerator):
@@ -28,34 +27,18 @@ class TorchvisionAnchorGenerator(AnchorGenerator):
         UsageError: sizes or aspect ratios are given neither once nor once a level.
     """
 
-    def __init__(self, options: AnchorOptions, strides: Sequence[int]) -> None:
-        super().__init__(options, strides)
-        for level in range(len(strides)):
-            ratios = options.aspect_ratios[level if len(options.aspect_ratios) > 1 else 0]
-            cell = self._cell_anchors(level).view(-1, len(ratios), 4).transpose(0, 1)
-            self.register_buffer(
-                f"cell_anchors_{level}", cell.reshape(-1, 4).round(), persistent=False
-            )
+    def cell_anchors(self, sizes: Sequence[float], aspect_ratios: Sequence[float]) -> Tensor:
+        """The anchors of a cell: (A, 4), xyxy around the origin, shapes outside, sizes inside."""
+        cells = super().cell_anchors(sizes, aspect_ratios)
+        return cells.view(-1, len(aspect_ratios), 4).transpose(0, 1).reshape(-1, 4).round()
 
-    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Anchors in input pixels, not clipped.
+    def forward(self, features: Sequence[Tensor]) -> AnchorGrid:
+        """The anchors of maps, in input pixels, not clipped.
 
         Args:
             features: a (N, C, H, W) a level.
-
-        Returns:
-            (H * W * A, 4) float32 a level, xyxy: row by row, in a row cell by cell, in a cell
-            shapes outside and sizes inside.
         """
-        padded = [side * self.strides[0] for side in features[0].shape[-2:]]
-        anchors = []
-        for level, feature in enumerate(features):
-            cell = self._cell_anchors(level)
-            y, x = (
-                (torch.arange(side, device=cell.device) * (pixels // side)).float()
-                for side, pixels in zip(feature.shape[-2:], padded, strict=True)
-            )
-            y, x = torch.meshgrid(y, x, indexing="ij")
-            corners = torch.stack([x, y, x, y], dim=-1)
-            anchors.append((corners[:, :, None] + cell).reshape(-1, 4))
-        return anchors
+        high, wide = (side * self.strides[0] for side in features[0].shape[-2:])
+        shapes = tuple((feature.shape[-2], feature.shape[-1]) for feature in features)
+        strides = tuple((float(high // rows), float(wide // columns)) for rows, columns in shapes)
+        return AnchorGrid(self.cells, self.anchors_per_cell, shapes, strides, 0.0)

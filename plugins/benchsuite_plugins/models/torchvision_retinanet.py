@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import Tensor, nn
 
 from benchsuite.protocols import ModelRequest
 from benchsuite_plugins.models.anchor_generator import AnchorGenerator
-from benchsuite_plugins.models.box_coder import BoxCoder
-from benchsuite_plugins.models.boxes import clip_boxes
-from benchsuite_plugins.models.dense_detector import collect_candidates, suppress
+from benchsuite_plugins.models.dense_detector import select_detections
 from benchsuite_plugins.models.dense_options import DenseOptions, RetinaNetHeadOptions
 from benchsuite_plugins.models.detector import create_detector
 from benchsuite_plugins.models.features import check_names
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.fpn import FPN, LastLevelP6P7
 from benchsuite_plugins.models.image_input import ImageBatch
 from benchsuite_plugins.models.instances import Detections
 from benchsuite_plugins.models.options import AnchorOptions, FPNOptions, ResNetOptions
+from benchsuite_plugins.models.presence import drop_absent_unless_waiting
 from benchsuite_plugins.models.resnet import ResNet
 from benchsuite_plugins.models.retinanet import PYRAMID_FEATURES, octave_sizes
 from benchsuite_plugins.models.retinanet_head import RetinaNetHead
@@ -68,6 +67,7 @@ class TorchvisionRetinaNet(TorchvisionDetector):
 
     Args:
         anchor_generator: of the levels ``options.in_features``.
+        weights: of the deltas that the head predicts.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class TorchvisionRetinaNet(TorchvisionDetector):
         backbone: FPN,
         head: nn.Module,
         anchor_generator: AnchorGenerator,
-        box_coder: BoxCoder,
+        weights: Sequence[float],
         options: DenseOptions,
         num_classes: int,
     ) -> None:
@@ -84,28 +84,21 @@ class TorchvisionRetinaNet(TorchvisionDetector):
         self.backbone = backbone
         self.head = head
         self.anchor_generator = anchor_generator
-        self.box_coder = box_coder
+        self.weights = tuple(weights)
         self.options = options
         self.num_classes = num_classes
 
     def detect(self, batch: ImageBatch) -> Detections:
         features = self.backbone(batch.pixels)
         maps: list[Tensor] = [features[name] for name in self.options.in_features]
-        logits, deltas = self.head(maps)
-        candidates = collect_candidates(
-            [flatten_anchors(level, self.num_classes).float().sigmoid() for level in logits],
-            [flatten_anchors(level, 4) for level in deltas],
+        found = select_detections(
+            self.head(maps),
             self.anchor_generator(maps),
-            self.box_coder,
+            self.weights,
             self.options,
+            batch.sizes,
         )
-        boxes = clip_boxes(candidates.boxes, batch.sizes[candidates.image_index])
-        return suppress(
-            replace(candidates, boxes=boxes),
-            self.options,
-            num_classes=self.num_classes,
-            image_count=len(batch.sizes),
-        )
+        return drop_absent_unless_waiting(found)
 
 
 def build(options: TorchvisionRetinaNetOptions, num_classes: int) -> TorchvisionRetinaNet:
@@ -135,7 +128,7 @@ def build(options: TorchvisionRetinaNetOptions, num_classes: int) -> Torchvision
             options.retinanet,
         ),
         anchors,
-        BoxCoder(options.retinanet.bbox_reg_weights),
+        options.retinanet.bbox_reg_weights,
         options.retinanet,
         num_classes,
     )

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from benchsuite_plugins.models.box_coder import BoxCoder
-from benchsuite_plugins.models.box_head import (
-    BoxHead,
-    BoxPredictor,
-    class_probabilities,
-    select_detections,
-)
-from benchsuite_plugins.models.boxes import clip_boxes
+from benchsuite_plugins.models.box_head import BoxHead, BoxPredictor, select_detections
 from benchsuite_plugins.models.features import check_names
 from benchsuite_plugins.models.instances import Detections, Proposals
 from benchsuite_plugins.models.mask_head import MaskHead, mask_probabilities
 from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
+from benchsuite_plugins.models.presence import drop_absent_unless_waiting
 from benchsuite_plugins.models.roi_pooler import make_pooler
 from benchsuite_plugins.models.torchvision_roi_levels import assign_torchvision_levels
 
@@ -69,11 +63,17 @@ class TorchvisionROIHeads(nn.Module):
         """
         pooled = self.box_pooler(features, proposals.boxes, proposals.image_index)
         logits, deltas = self.box_predictor(self.box_head(pooled))
-        deltas = deltas.view(len(deltas), -1, 4)
-        boxes = self.box_coder.decode(deltas, proposals.boxes[:, None])
-        boxes = clip_boxes(boxes, sizes[proposals.image_index][:, None])
-        scores = without_small(class_probabilities(logits), boxes)
-        return select_detections(scores, boxes, proposals.image_index, sizes, self.options)
+        found = select_detections(
+            logits,
+            deltas,
+            proposals,
+            sizes,
+            self.options,
+            weights=self.box_coder.weights,
+            softmax=True,
+            min_size=MIN_SIZE,
+        )
+        return drop_absent_unless_waiting(found)
 
 
 class TorchvisionMaskROIHeads(TorchvisionROIHeads):
@@ -114,15 +114,3 @@ class TorchvisionMaskROIHeads(TorchvisionROIHeads):
         pooled = self.mask_pooler(features, detections.boxes, detections.image_index)
         logits = self.mask_head(pooled)
         return replace(detections, masks=mask_probabilities(logits, detections.labels))
-
-
-def without_small(scores: Tensor, boxes: Tensor) -> Tensor:
-    """The scores, 0 where a class's box is shorter than ``MIN_SIZE`` on a side.
-
-    Args:
-        scores: (R, K + 1) probabilities, background last.
-        boxes: (R, K, 4), or (R, 1, 4) for one box for all classes; clipped.
-    """
-    small = (boxes[..., 2:] - boxes[..., :2] < MIN_SIZE).any(dim=-1)
-    kept = torch.where(small, 0.0, scores[:, :-1])
-    return torch.cat([kept, scores[:, -1:]], dim=1)

@@ -21,7 +21,7 @@ def test_sizes_are_outside_and_ratios_inside() -> None:
 
 def test_grid_runs_by_row_with_anchors_inside() -> None:
     options = AnchorOptions(sizes=((2.0, 4.0),), aspect_ratios=((1.0,),))
-    (anchors,) = AnchorGenerator(options, [8])([torch.zeros(1, 1, 2, 3)])
+    (anchors,) = AnchorGenerator(options, [8])([torch.zeros(1, 1, 2, 3)]).levels()
     centers = (anchors[:, :2] + anchors[:, 2:]) / 2
     cells = [[0, 0], [8, 0], [16, 0], [0, 8], [8, 8], [16, 8]]
     assert centers.tolist() == [cell for cell in cells for _ in range(2)]
@@ -30,7 +30,7 @@ def test_grid_runs_by_row_with_anchors_inside() -> None:
 
 def test_offset_moves_by_a_part_of_the_stride() -> None:
     options = AnchorOptions(sizes=((2.0,),), aspect_ratios=((1.0,),), offset=0.5)
-    (anchors,) = AnchorGenerator(options, [8])([torch.zeros(1, 1, 1, 2)])
+    (anchors,) = AnchorGenerator(options, [8])([torch.zeros(1, 1, 1, 2)]).levels()
     assert anchors.tolist() == [[3, 3, 5, 5], [11, 3, 13, 5]]
 
 
@@ -38,7 +38,7 @@ def test_one_list_serves_all_levels() -> None:
     generator = AnchorGenerator(AnchorOptions(), [4, 8, 16, 32, 64])
     assert generator.anchors_per_cell == (3, 3, 3, 3, 3)
     maps = [torch.zeros(1, 1, 2, 2)] * 5
-    assert [len(level) for level in generator(maps)] == [12] * 5
+    assert [len(level) for level in generator(maps).levels()] == [12] * 5
 
 
 @pytest.mark.parametrize("sizes", [((32.0,), (64.0,)), ((),)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
@@ -19,6 +18,7 @@ from benchsuite.errors import UsageError
 from benchsuite.protocols import DescribedModel, ModelRequest, StagedModel
 from benchsuite.records import Image
 from benchsuite.specs import Category, load
+from benchsuite_kernels.ops import AnchorGrid
 from benchsuite_plugins.models import fcos, retinanet
 from benchsuite_plugins.models.dense_detector import select_detections
 from benchsuite_plugins.models.dense_options import (
@@ -33,7 +33,7 @@ from benchsuite_plugins.models.options import (
     InputOptions,
     ResNetOptions,
 )
-from benchsuite_plugins.models.point_coder import PointCoder
+from benchsuite_plugins.models.presence import drop_absent
 from benchsuite_plugins.models.retinanet_head import RetinaNetHead
 
 MakeImage = Callable[[int, int], Image]
@@ -210,17 +210,9 @@ def test_every_class_starts_at_its_prior() -> None:
 def test_fcos_points_lie_in_the_middle_of_their_cells() -> None:
     model = fcos.create(ModelRequest(options=NARROW_OPTIONS[fcos], categories=CATEGORIES))
     maps = [torch.zeros(1, 1, 2, 3), *(torch.zeros(1, 1, 1, 1) for _ in range(4))]
-    finest, *_, coarsest = model.anchor_generator(maps)
+    finest, *_, coarsest = model.anchor_generator(maps).levels()
     assert finest.tolist()[1] == [8, 0, 16, 8] and len(finest) == 6
     assert coarsest.tolist() == [[0, 0, 128, 128]]
-
-
-def test_fcos_score_is_the_geometric_mean() -> None:
-    model = fcos.create(ModelRequest(options=NARROW_OPTIONS[fcos], categories=CATEGORIES))
-    logits = [torch.full((1, 5, 1, 1), math.log(0.9 / 0.1))]
-    centerness = [torch.full((1, 1, 1, 1), math.log(0.4 / 0.6))]
-    (scores,), _ = model.scores_and_deltas((logits, [torch.zeros(1, 4, 1, 1)], centerness))
-    assert scores.flatten().tolist() == pytest.approx([0.6] * 5)
 
 
 def test_levels_with_different_numbers_of_anchors_are_refused() -> None:
@@ -277,31 +269,41 @@ def slowly(
 @pytest.mark.parametrize("threshold", [0.2, 0.7, 0.999])
 def test_selection_against_one_pair_at_a_time(threshold: float) -> None:
     generator = torch.Generator().manual_seed(5)
-    scores = [torch.rand((3, rows, 4), generator=generator) for rows in (30, 8)]
-    scores[0][1] = 0
-    scores[1][1] = 0
-    deltas = [torch.rand((3, rows, 4), generator=generator) * 2 - 0.3 for rows in (30, 8)]
-    corners = [torch.rand((rows, 2), generator=generator) * 30 for rows in (30, 8)]
-    anchors = [torch.cat([corner, corner + side], 1) for corner, side in zip(corners, (8.0, 16.0))]
+    shapes = ((5, 6), (4, 2))
+    logits = [torch.rand((3, 4, *shape), generator=generator).logit() for shape in shapes]
+    logits[0][1] = logits[1][1] = -torch.inf
+    deltas = [torch.rand((3, 4, *shape), generator=generator) * 2 - 0.3 for shape in shapes]
+    sides = torch.tensor([8.0, 16.0])[:, None]
+    strides = ((8.0, 8.0), (16.0, 16.0))
+    anchors = AnchorGrid(
+        torch.cat([-sides, -sides, sides, sides], 1) / 2, (1, 1), shapes, strides, 0.5
+    )
     options = DenseOptions(
         score_thresh_test=threshold, topk_candidates_test=25, detections_per_image=12
     )
-    detections = select_detections(scores, deltas, anchors, PointCoder(), options)
-    expected = slowly(scores, deltas, anchors, options)
-    assert expected[1] == []
+    detections = drop_absent(select_detections((logits, deltas), anchors, (), options))
+    rows = [[level.flatten(2).transpose(1, 2) for level in maps] for maps in (logits, deltas)]
+    scores = [level.sigmoid() for level in rows[0]]
+    expected = slowly(scores, rows[1], anchors.levels(), options)
+    assert expected[1] == [] and (threshold > 0.9 or len(expected[0]) > 3)
     for image in range(3):
         own = detections.image_index == image
         pairs = zip(detections.scores[own].tolist(), detections.labels[own].tolist(), strict=True)
-        assert list(pairs) == expected[image]
+        for (score, label), (best, wanted) in zip(pairs, expected[image], strict=True):
+            assert label == wanted and score == pytest.approx(best, rel=1e-6)
 
 
-def test_boxes_are_clipped_only_afterwards() -> None:
+def test_boxes_are_clipped_before_the_suppression_only_where_sizes_are_told() -> None:
     # Within the image both are (0, 0, 10, 10); as they are, they overlap by a third.
-    anchors = [torch.tensor([[-1.0, 0.0, 9.0, 10.0], [0.0, 0.0, 10.0, 10.0]])]
-    deltas = [torch.tensor([[[2.4, 0.5, 0.6, 0.5], [0.5, 0.5, 0.5, 0.5]]])]
-    scores = [torch.tensor([[[0.9], [0.8]]])]
-    detections = select_detections(scores, deltas, anchors, PointCoder(), DenseOptions())
-    assert detections.boxes.tolist() == [[-20, 0, 10, 10], [0, 0, 10, 10]]
+    cells = torch.tensor([[-1.0, 0.0, 9.0, 10.0], [0.0, 0.0, 10.0, 10.0]])
+    anchors = AnchorGrid(cells, (2,), ((1, 1),), ((8.0, 8.0),), 0.0)
+    deltas = torch.tensor([2.4, 0.5, 0.6, 0.5, 0.5, 0.5, 0.5, 0.5]).view(1, 8, 1, 1)
+    outputs = ([torch.tensor([3.0, 2.0]).view(1, 2, 1, 1)], [deltas])
+    found = select_detections(outputs, anchors, (), DenseOptions())
+    assert drop_absent(found).boxes.tolist() == [[-20, 0, 10, 10], [0, 0, 10, 10]]
+    sizes = torch.tensor([[10.0, 10.0]])
+    found = drop_absent(select_detections(outputs, anchors, (), DenseOptions(), sizes))
+    assert found.boxes.tolist() == [[0, 0, 10, 10]]
 
 
 def test_levels_above_the_pyramid_are_made_from_what_is_asked_for() -> None:

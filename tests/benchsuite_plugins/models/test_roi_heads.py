@@ -3,16 +3,15 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 from torchvision.ops import batched_nms
 
-from benchsuite_plugins.models.box_head import (
-    BoxHead,
-    BoxPredictor,
-    class_probabilities,
-    select_detections,
-)
+from benchsuite_plugins.models.box_coder import BoxCoder
+from benchsuite_plugins.models.box_head import BoxHead, BoxPredictor, select_detections
+from benchsuite_plugins.models.instances import Proposals
 from benchsuite_plugins.models.mask_head import MaskHead, mask_probabilities
 from benchsuite_plugins.models.options import BoxHeadOptions, MaskHeadOptions, ROIHeadsOptions
+from benchsuite_plugins.models.presence import drop_absent
 from benchsuite_plugins.models.roi_pooler import assign_levels
 
 
@@ -34,19 +33,33 @@ def test_one_level_serves_all() -> None:
     assert assign_levels(boxes, finest_level=4, level_count=1).tolist() == [0, 0]
 
 
+def regions_at(boxes: Tensor, image_index: Tensor) -> Proposals:
+    return Proposals(boxes, torch.zeros(len(boxes)), image_index)
+
+
+UNIT = (1.0, 1.0, 1.0, 1.0)
+
+
 def test_detections_equal_the_plain_procedure_an_image_at_a_time() -> None:
     generator = torch.Generator().manual_seed(0)
-    regions, classes = 300, 4
-    corner = torch.rand((regions, classes, 2), generator=generator) * 50
-    extent = torch.rand((regions, classes, 2), generator=generator) * 40
-    boxes = torch.cat([corner, corner + extent], dim=-1)
-    scores = class_probabilities(torch.randn((regions, classes + 1), generator=generator) * 2)
-    image_index = torch.randint(0, 3, (regions,), generator=generator).sort().values
+    count, classes = 300, 4
+    corner = torch.rand((count, 2), generator=generator) * 50
+    extent = torch.rand((count, 2), generator=generator) * 40 + 1
+    regions = torch.cat([corner, corner + extent], dim=1)
+    deltas = torch.randn((count, classes * 4), generator=generator) * 0.3
+    logits = torch.randn((count, classes + 1), generator=generator) * 2
+    image_index = torch.randint(0, 3, (count,), generator=generator).sort().values
     sizes = torch.tensor([[60.0, 60.0], [50.0, 70.0], [80.0, 40.0]])
     options = ROIHeadsOptions(detections_per_image=25)
-    found = select_detections(scores, boxes, image_index, sizes, options)
+    given = regions_at(regions, image_index)
+    given.logits[::7] = -math.inf
+    found = drop_absent(
+        select_detections(logits, deltas, given, sizes, options, weights=UNIT, softmax=True)
+    )
+    scores = logits.softmax(dim=1)
+    boxes = BoxCoder(UNIT).decode(deltas.unflatten(1, (-1, 4)), regions[:, None])
     for image, (height, width) in enumerate(sizes.tolist()):
-        mine = image_index == image
+        mine = (image_index == image) & (given.logits == 0)
         own_scores, own_boxes = scores[mine][:, :-1], boxes[mine].clone()
         own_boxes[..., 0::2] = own_boxes[..., 0::2].clamp(0, width)
         own_boxes[..., 1::2] = own_boxes[..., 1::2].clamp(0, height)
@@ -59,13 +72,14 @@ def test_detections_equal_the_plain_procedure_an_image_at_a_time() -> None:
 
 
 def test_one_box_for_all_classes() -> None:
-    scores = torch.tensor([[0.5, 0.4, 0.1]])
     found = select_detections(
-        scores,
-        torch.tensor([[[1.0, 2.0, 3.0, 4.0]]]),
-        torch.tensor([0]),
+        torch.tensor([[0.5, 0.4, 0.1]]),
+        torch.zeros(1, 4),
+        regions_at(torch.tensor([[1.0, 2.0, 3.0, 4.0]]), torch.tensor([0])),
         torch.tensor([[9.0, 9.0]]),
         ROIHeadsOptions(),
+        weights=UNIT,
+        softmax=False,
     )
     assert found.labels.tolist() == [0, 1]
     assert found.boxes.tolist() == [[1, 2, 3, 4]] * 2
@@ -73,17 +87,21 @@ def test_one_box_for_all_classes() -> None:
 
 def test_threshold_is_strict_and_rows_that_are_not_finite_go_whole() -> None:
     # Four regions apart from each other, so that none goes for overlapping another.
-    boxes = torch.tensor([[[0.0, 0, 4, 4], [0.0, 0, 5, 5]]]) + 10 * torch.arange(4)[:, None, None]
+    regions = torch.tensor([[0.0, 0, 4, 4]]) + 10 * torch.arange(4)[:, None]
+    deltas = torch.zeros(4, 8)
+    deltas[1, 5] = math.inf
     scores = torch.tensor([[0.5, 0.25, 0.25]] * 4)
-    boxes[1, 1, 3] = math.inf
     scores[2, 2] = math.nan
     found = select_detections(
         scores,
-        boxes,
-        torch.tensor([0, 0, 0, 1]),
+        deltas,
+        regions_at(regions, torch.tensor([0, 0, 0, 1])),
         torch.tensor([[50.0, 50.0], [50.0, 50.0]]),
         ROIHeadsOptions(score_thresh_test=0.25),
+        weights=UNIT,
+        softmax=False,
     )
+    found = drop_absent(found)
     assert found.image_index.tolist() == [0, 1]
     assert found.labels.tolist() == [0, 0]
     assert found.boxes.tolist() == [[0, 0, 4, 4], [30, 30, 34, 34]]

@@ -9,9 +9,10 @@ from torch import Tensor
 from torchvision.ops import batched_nms
 
 from benchsuite.errors import UsageError
+from benchsuite_kernels.ops import AnchorGrid
 from benchsuite_plugins.models.box_coder import BoxCoder
-from benchsuite_plugins.models.flatten_anchors import flatten_anchors
 from benchsuite_plugins.models.options import AnchorOptions, RPNOptions
+from benchsuite_plugins.models.presence import drop_absent
 from benchsuite_plugins.models.rpn import RegionProposalNetwork, RPNHead, select_proposals
 
 CODER = BoxCoder((1, 1, 1, 1))
@@ -19,38 +20,34 @@ CODER = BoxCoder((1, 1, 1, 1))
 TEN = {"pre_nms_topk": 10, "post_nms_topk": 10}
 
 
-def test_head_outputs_are_flattened_in_the_order_of_the_anchors() -> None:
-    images, anchors, values, height, width = 2, 3, 4, 2, 5
-    output = torch.arange(images * anchors * values * height * width)
-    output = output.view(images, anchors * values, height, width)
-    flat = flatten_anchors(output, values)
-    assert flat.shape == (images, height * width * anchors, values)
-    for n, y, x, a, v in [(0, 0, 0, 0, 0), (1, 1, 3, 2, 1), (0, 1, 4, 1, 3)]:
-        assert flat[n, (y * width + x) * anchors + a, v] == output[n, a * values + v, y, x]
-
-
-def random_level(count: int, images: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    corner = torch.rand((count, 2), generator=generator) * 80 - 10
-    anchors = torch.cat([corner, corner + torch.rand((count, 2), generator=generator) * 40], dim=1)
-    logits = torch.randn((images, count), generator=generator)
-    deltas = torch.randn((images, count, 4), generator=generator) * 0.3
-    return logits, deltas, anchors
+def random_head(
+    shapes: tuple[tuple[int, int], ...], images: int
+) -> tuple[list[Tensor], list[Tensor], AnchorGrid]:
+    """Two anchors a cell; maps of logits and deltas."""
+    generator = torch.Generator().manual_seed(0)
+    extent = torch.rand((2 * len(shapes), 2), generator=generator) * 20
+    strides = tuple((8.0 * 2**level,) * 2 for level in range(len(shapes)))
+    cells = torch.cat([-extent, extent], dim=1)
+    grid = AnchorGrid(cells, (2,) * len(shapes), shapes, strides, 0.0)
+    logits = [torch.randn((images, 2, *shape), generator=generator) for shape in shapes]
+    deltas = [torch.randn((images, 8, *shape), generator=generator) * 0.3 for shape in shapes]
+    return logits, deltas, grid
 
 
 def test_selection_equals_the_plain_procedure_an_image_at_a_time() -> None:
     options, limits = RPNOptions(min_size=2.0), {"pre_nms_topk": 60, "post_nms_topk": 40}
     sizes = torch.tensor([[70.0, 50.0], [40.0, 90.0], [64.0, 64.0]])
-    levels = [random_level(count, 3, seed) for seed, count in enumerate((200, 80, 9))]
-    logits, deltas, anchors = zip(*levels, strict=True)
-    found = select_proposals(logits, deltas, anchors, sizes, CODER, options, **limits)
+    logits, deltas, grid = random_head(((10, 10), (5, 8), (2, 2)), 3)
+    found = drop_absent(select_proposals(logits, deltas, grid, sizes, CODER, options, **limits))
     assert found.image_index.tolist() == sorted(found.image_index.tolist())
     for image, (height, width) in enumerate(sizes.tolist()):
         boxes, scores, groups = [], [], []
-        for level, (level_logits, level_deltas, level_anchors) in enumerate(levels):
-            top, index = level_logits[image].sort(descending=True)
+        for level, anchors in enumerate(grid.levels()):
+            flat = logits[level][image].permute(1, 2, 0).flatten()
+            values = deltas[level][image].unflatten(0, (2, 4)).permute(2, 3, 0, 1).reshape(-1, 4)
+            top, index = flat.sort(descending=True)
             top, index = top[:60], index[:60]
-            decoded = CODER.decode(level_deltas[image, index], level_anchors[index])
+            decoded = CODER.decode(values[index], anchors[index])
             decoded[:, 0::2] = decoded[:, 0::2].clamp(0, width)
             decoded[:, 1::2] = decoded[:, 1::2].clamp(0, height)
             extent = decoded[:, 2:] - decoded[:, :2]
@@ -66,27 +63,32 @@ def test_selection_equals_the_plain_procedure_an_image_at_a_time() -> None:
 
 
 def test_what_is_not_finite_or_empty_is_dropped() -> None:
-    anchors = torch.tensor([[0.0, 0, 8, 8], [8.0, 8, 16, 16], [50.0, 0, 60, 9], [0.0, 8, 8, 16]])
+    cells = torch.tensor([[0.0, 0, 8, 8], [8.0, 8, 16, 16], [50.0, 0, 60, 9], [0.0, 8, 8, 16]])
+    grid = AnchorGrid(cells, (4,), ((1, 1),), ((8.0, 8.0),), 0.0)
     logits = torch.tensor([[math.nan, 1.0, 2.0, math.inf], [1.0, 2.0, 3.0, -1.0]])
     deltas = torch.zeros(2, 4, 4)
     deltas[1, 1, 2] = math.nan
     deltas[1, 0, 0] = math.inf
-    sizes = torch.tensor([[32.0, 32.0], [32.0, 32.0]])
-    found = select_proposals([logits], [deltas], [anchors], sizes, CODER, RPNOptions(), **TEN)
+    found = select_proposals(
+        *([logits.view(2, 4, 1, 1)], [deltas.view(2, 16, 1, 1)], grid),
+        torch.tensor([[32.0, 32.0], [32.0, 32.0]]),
+        CODER,
+        RPNOptions(),
+        **TEN,
+    )
+    assert len(found.boxes) == 8 and found.image_index.tolist() == [0] * 4 + [1] * 4
+    found = drop_absent(found)
     # The third anchor lies outside both images.
     assert found.image_index.tolist() == [0, 1]
     assert found.boxes.tolist() == [[8, 8, 16, 16], [0, 8, 8, 16]]
 
 
 def test_no_proposal_is_an_ordinary_outcome() -> None:
-    logits, deltas = torch.full((1, 3), math.nan), torch.zeros(1, 3, 4)
-    found = select_proposals(
-        *([logits], [deltas], [torch.ones(3, 4)]),
-        torch.tensor([[5.0, 5.0]]),
-        CODER,
-        RPNOptions(),
-        **TEN,
-    )
+    logits, deltas, grid = random_head(((3, 1),), 1)
+    sizes = torch.tensor([[5.0, 5.0]])
+    logits[0][:] = math.nan
+    found = select_proposals(logits, deltas, grid, sizes, CODER, RPNOptions(), **TEN)
+    found = drop_absent(found)
     assert found.boxes.shape == (0, 4) and found.logits.shape == found.image_index.shape == (0,)
 
 

@@ -144,7 +144,7 @@ def test_exported_with_dynamic_sizes(model: Any) -> None:
         def forward(self, pixels: torch.Tensor) -> Any:
             features = self.backbone(pixels)
             maps = [features[name] for name in self.names]
-            return self.head(maps), self.anchors(maps)
+            return self.head(maps), self.anchors(maps).levels()
 
     network = Network().eval()
     batch = torch.export.Dim("batch", max=8)
@@ -178,7 +178,7 @@ def test_anchors_are_torchvisions(size: tuple[int, int]) -> None:
         ImageList(torch.zeros(1, 3, *size), [size]), maps
     )
     ours = TorchvisionAnchorGenerator(AnchorOptions(sizes, (ratios,)), (8, 32, 64))(maps)
-    torch.testing.assert_close(torch.cat(ours), theirs[0], rtol=0, atol=0)
+    torch.testing.assert_close(torch.cat(ours.levels()), theirs[0], rtol=0, atol=0)
 
 
 def test_levels_are_torchvisions() -> None:
