@@ -19,12 +19,12 @@ LIBRARY = torch.library.Library("benchsuite", "DEF")
 REGISTERED: set[str] = set()
 """The operators whose modules are imported."""
 
-WITH_CUDA: set[str] = set()
-"""Those of them that have CUDA kernels."""
-
 Implementation = Callable[..., Any]
 """A function of the operator's arguments, without defaults; ``NotImplemented`` for dtypes that it
 does not take."""
+
+WITH_CUDA: dict[str, Implementation] = {}
+"""What serves CUDA tensors, of those operators that have CUDA kernels."""
 
 
 def register(
@@ -52,7 +52,7 @@ def register(
     name = schema.partition("(")[0]
     REGISTERED.add(name)
     if cuda is not None:
-        WITH_CUDA.add(name)
+        WITH_CUDA[name] = cuda
     LIBRARY.define(schema)
     LIBRARY.impl(name, _on_cpu(name, reference, native, cuda), "CPU")
     LIBRARY.impl(name, _on_cuda(name, reference, cuda), "CUDA")

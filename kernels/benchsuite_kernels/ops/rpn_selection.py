@@ -65,7 +65,7 @@ def rpn_selection(
         raise ValueError(f"sizes {tuple(sizes.shape)} are not ({logits[0].shape[0]}, 2)")
     if topk < 0:
         raise ValueError(f"topk={topk} is negative")
-    strides = [side for level in anchors.strides for side in level]
+    strides = [float(side) for level in anchors.strides for side in level]
     boxes, scores, levels = _operator(
         *(logits, deltas, anchors.cells, strides, anchors.offset),
         *(sizes, weights, topk, min_size),

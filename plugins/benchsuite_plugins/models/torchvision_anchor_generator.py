@@ -40,5 +40,5 @@ class TorchvisionAnchorGenerator(AnchorGenerator):
         """
         high, wide = (side * self.strides[0] for side in features[0].shape[-2:])
         shapes = tuple((feature.shape[-2], feature.shape[-1]) for feature in features)
-        strides = tuple((float(high // rows), float(wide // columns)) for rows, columns in shapes)
+        strides = tuple((high // rows, wide // columns) for rows, columns in shapes)
         return AnchorGrid(self.cells, self.anchors_per_cell, shapes, strides, 0.0)
