@@ -92,11 +92,28 @@ class ROIPooler(nn.Module):
 
 class UncorrectedROIPooler(ROIPooler):
     """RoIAlign as Mask R-CNN's paper had it, without the correction by half a cell; a region is at
-    least one cell wide and high."""
+    least one cell wide and high.
+
+    Attributes:
+        cells: (L,) float32, input pixels a cell of each level.
+    """
+
+    cells: Tensor
+
+    def __init__(
+        self,
+        in_features: tuple[str, ...],
+        strides: Mapping[str, int],
+        resolution: int,
+        sampling_ratio: int,
+        assign: AssignLevels = assign_levels,
+    ) -> None:
+        super().__init__(in_features, strides, resolution, sampling_ratio, assign)
+        # Made of numbers at each call it would have to be waited for.
+        self.register_buffer("cells", torch.tensor(self.scales).reciprocal(), persistent=False)
 
     def placed(self, boxes: Tensor, levels: Tensor) -> Tensor:
-        cells = torch.tensor(self.scales, device=boxes.device).reciprocal()
-        return moved_half_a_cell(boxes, cells[levels, None])
+        return moved_half_a_cell(boxes, self.cells[levels, None])
 
 
 class PoolerOptions(Protocol):
