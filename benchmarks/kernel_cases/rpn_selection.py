@@ -14,7 +14,8 @@ from torchvision.models.detection.rpn import RegionProposalNetwork
 
 from benchsuite_kernels import ops
 from benchsuite_kernels.ops.anchor_grid import AnchorGrid
-from benchsuite_kernels.ops.rpn_selection import reference
+from benchsuite_kernels.ops.box_coding import clipped, coded_boxes
+from benchsuite_kernels.ops.head_maps import anchor_rows
 from kernel_cases.inputs import HEIGHT, WIDTH
 
 SIZES, RATIOS = (32, 64, 128, 256, 512), (0.5, 1.0, 2.0)
@@ -78,8 +79,21 @@ def pyramid(channels_last: bool, height: int, width: int, topk: int, alone: bool
         return boxes[0, index[0, : int(counts[0])]]
 
     def plain() -> tuple[Tensor, Tensor, Tensor]:
-        flat = [side for stride in strides for side in stride]
-        return reference(*maps, grid.cells, flat, 0.0, size, *rest.values())
+        boxes, ranks, of_level = [], [], []
+        for level, (logits, deltas, anchors) in enumerate(zip(*maps, grid.levels(), strict=True)):
+            flat = anchor_rows(logits, 1).squeeze(-1)
+            top, index = flat.topk(min(topk, flat.shape[1]), dim=1)
+            values = anchor_rows(deltas, 4).gather(1, index[..., None].expand(-1, -1, 4))
+            boxes.append(coded_boxes(values, anchors[index], (1.0,) * 4))
+            ranks.append(top)
+            of_level.append(torch.full_like(index[0], level))
+        own = clipped(torch.cat(boxes, dim=1), size)
+        valid = own.isfinite().all(dim=-1) & (own[..., 2:] - own[..., :2] > 1e-3).all(dim=-1)
+        return (
+            own.where(valid[..., None], 0),
+            torch.cat(ranks, dim=1).where(valid, -torch.inf),
+            torch.cat(of_level),
+        )
 
     def near(ours: Any, theirs: Any) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-3)
