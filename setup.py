@@ -55,16 +55,31 @@ class BuildPython(build_py):
 
 
 class BuildExtension(build_ext):
-    """Adds the flags of the compiler at hand."""
+    """Adds the flags of the compiler at hand; compiles what has changed since it was compiled."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        # Headers of another version are no newer than the objects that were compiled with others.
+        if self.extensions:
+            import pybind11
+
+            self.build_temp = f"{self.build_temp}-pybind11-{pybind11.__version__}"
 
     def build_extension(self, ext: Extension) -> None:
         kind = "msvc" if self.compiler.compiler_type == "msvc" else "unix"
         ext.extra_compile_args = FLAGS[kind]
         ext.extra_link_args = [] if kind == "msvc" else ["-pthread"]
+        newest = max(Path(path).stat().st_mtime for path in [*ext.depends, __file__])
+
+        def outdated(target: str, source: str) -> bool:
+            compiled = Path(target)
+            used = max(newest, Path(source).stat().st_mtime)
+            return not compiled.is_file() or compiled.stat().st_mtime <= used
+
         # The compiler is started once a file; one after the other they take minutes.
         from pybind11.setup_helpers import ParallelCompile
 
-        with ParallelCompile("BENCHSUITE_BUILD_JOBS", default=0):
+        with ParallelCompile("BENCHSUITE_BUILD_JOBS", default=0, needs_recompile=outdated):
             super().build_extension(ext)
 
 
