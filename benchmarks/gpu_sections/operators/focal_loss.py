@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss as torchvision_focal_loss
 
 from benchsuite_kernels import ops
-from gpu_sections.operators.case import Case, Inputs, Size
+from gpu_sections.operators.case import Case, Inputs, Size, all_bytes, close
 
 CLASSES, ANCHORS = 80, 9
 
@@ -47,6 +49,22 @@ def summed_by_torchvision(logits: Tensor, labels: Tensor, classes: int) -> Tenso
     return (losses * (labels >= 0)[:, None]).sum(dtype=torch.float32)
 
 
+def of_two(seed: int, dtype: torch.dtype, size: Size) -> Inputs:
+    logits, labels, classes = of_head(seed, dtype, size)
+    return logits[:2], labels[:2], classes
+
+
+def training(loss: Callable[..., Tensor]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """The sum and its gradient."""
+
+    def run(logits: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+        logits = logits.detach().requires_grad_()
+        total = loss(logits, labels, classes)
+        return total.detach(), torch.autograd.grad(total, logits)[0]
+
+    return run
+
+
 CASES = [
     Case(
         "sigmoid_focal_loss/2x201600x80",
@@ -61,5 +79,16 @@ CASES = [
         ops.sigmoid_focal_loss_sum,
         {"torchvision": summed_by_torchvision},
         plain=summed_by_torchvision,
+    ),
+    Case(
+        "sigmoid_focal_loss_sum/2x720x100x168_training",
+        of_two,
+        training(ops.sigmoid_focal_loss_sum),
+        {"torchvision": training(summed_by_torchvision)},
+        compare=lambda mine, other, inputs, tolerance: max(
+            close(*pair, inputs, tolerance) for pair in zip(mine, other, strict=True)
+        ),
+        # Logits are read twice, and the gradient is written.
+        traffic=lambda inputs, output: all_bytes(inputs, output) + all_bytes((), inputs[0]),
     ),
 ]
