@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-import PIL.Image
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from benchsuite.records import Image
+from benchsuite_kernels import ops
+from benchsuite_kernels.pixels.resize import resize_bilinear
 from benchsuite_plugins.models.image_padding import Padding, PadToMultiple
 from benchsuite_plugins.models.options import InputOptions
 
@@ -54,11 +55,16 @@ class ImageInput:
 
     Args:
         padding: how large a batch is; an integer: its height and width are multiples of it.
+
+    Attributes:
+        channels_last: whether the channels of a batch lie beside each other in memory; which does
+            not change a value.
     """
 
     def __init__(self, options: InputOptions, padding: int | Padding) -> None:
         self.options = options
         self.padding = PadToMultiple(padding) if isinstance(padding, int) else padding
+        self.channels_last = False
 
     def __call__(self, images: Sequence[Image], device: torch.device) -> ImageBatch:
         """The batch, on ``device``, resized as for inference.
@@ -66,7 +72,7 @@ class ImageInput:
         Args:
             images: at least one.
         """
-        return self._batch([self.resize(image.pixels) for image in images], images, device)
+        return self._batch(images, [self._size(image.pixels) for image in images], device)
 
     def without_resize(self, images: Sequence[Image], device: torch.device) -> ImageBatch:
         """The batch, on ``device``, of images that have the size the network shall see.
@@ -74,48 +80,44 @@ class ImageInput:
         Args:
             images: at least one.
         """
-        return self._batch([self._reorder(image.pixels) for image in images], images, device)
+        return self._batch(images, [image.pixels.shape[:2] for image in images], device)
 
     def _batch(
-        self,
-        resized: Sequence[NDArray[np.uint8]],
-        images: Sequence[Image],
-        device: torch.device,
+        self, images: Sequence[Image], sizes: Sequence[tuple[int, int]], device: torch.device
     ) -> ImageBatch:
-        height, width = self.padding(*(max(p.shape[axis] for p in resized) for axis in (0, 1)))
-        mean = torch.tensor(self.options.pixel_mean, device=device).view(3, 1, 1)
-        std = torch.tensor(self.options.pixel_std, device=device).view(3, 1, 1)
-        batch = torch.zeros((len(images), 3, height, width), device=device)
-        for padded, pixels in zip(batch, resized, strict=True):
-            channels_first = torch.from_numpy(pixels).to(device).permute(2, 0, 1)
-            padded[:, : pixels.shape[0], : pixels.shape[1]] = (channels_first - mean) / std
+        pixels = ops.resize_normalise_pad(
+            [_shared(image.pixels).to(device) for image in images],
+            sizes,
+            self.padding(*(max(size[axis] for size in sizes) for axis in (0, 1))),
+            mean=self.options.pixel_mean,
+            std=self.options.pixel_std,
+            reverse_channels=self._reversed,
+            channels_last=self.channels_last,
+        )
         return ImageBatch(
-            batch,
-            torch.tensor([pixels.shape[:2] for pixels in resized], device=device).float(),
+            pixels,
+            torch.tensor(sizes, device=device).float(),
             torch.tensor([[i.height, i.width] for i in images], device=device).float(),
         )
 
     def resize(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(H, W, 3) RGB to (h, w, 3) in the network's channel order."""
-        return self._reorder(self._scale(pixels))
+        resized = resize_bilinear(pixels, self._size(pixels))
+        return np.ascontiguousarray(resized[:, :, ::-1] if self._reversed else resized)
 
     def resized(self, image: Image) -> Image:
         """The image as large as the network sees it in inference."""
-        return replace(image, pixels=self._scale(image.pixels))
+        return replace(image, pixels=resize_bilinear(image.pixels, self._size(image.pixels)))
 
-    def _scale(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = shortest_edge_size(
-            pixels.shape[0],
-            pixels.shape[1],
-            self.options.min_size_test,
-            self.options.max_size_test,
-        )
-        image = PIL.Image.fromarray(np.ascontiguousarray(pixels))
-        return np.array(image.resize((width, height), PIL.Image.Resampling.BILINEAR))
+    def _size(self, pixels: NDArray[np.uint8]) -> tuple[int, int]:
+        """Height and width of an image after the resize."""
+        short, long = self.options.min_size_test, self.options.max_size_test
+        return shortest_edge_size(*pixels.shape[:2], short, long)
 
-    def _reorder(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """RGB to the network's channel order."""
-        return np.ascontiguousarray(pixels[:, :, ::-1] if self.options.format == "BGR" else pixels)
+    @property
+    def _reversed(self) -> bool:
+        """Whether the network's channel order is not that of images."""
+        return self.options.format == "BGR"
 
     def describe(self) -> Mapping[str, Any]:
         """What a result depends on, as JSON-able values."""
@@ -134,6 +136,13 @@ class ImageInput:
                 **self.padding.describe(),
             },
         }
+
+
+def _shared(pixels: NDArray[np.uint8]) -> Tensor:
+    """The pixels as a tensor of the same memory, where torch can read it so."""
+    if not pixels.flags.writeable or min(pixels.strides) < 0:
+        pixels = pixels.copy()
+    return torch.from_numpy(pixels)
 
 
 def shortest_edge_size(height: int, width: int, short: int, long: float) -> tuple[int, int]:

@@ -43,14 +43,31 @@ def test_a_half_rounds_up() -> None:
     assert shortest_edge_size(9, 4, 2, 100) == (5, 2)
 
 
-def test_resize_is_pillows_in_the_models_channel_order() -> None:
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_resize_is_pillows_in_the_models_channel_order(channels_last: bool) -> None:
     given = image(50, 70)
-    bgr = ImageInput(InputOptions(min_size_test=30, max_size_test=99), 32).resize(given.pixels)
-    reversed_first = PIL.Image.fromarray(np.ascontiguousarray(given.pixels[:, :, ::-1]))
-    expected = np.asarray(reversed_first.resize((42, 30), PIL.Image.Resampling.BILINEAR))
-    np.testing.assert_array_equal(bgr, expected)
-    rgb = ImageInput(InputOptions("RGB", 30, 99), 32).resize(given.pixels)
-    np.testing.assert_array_equal(rgb, expected[:, :, ::-1])
+    resized = PIL.Image.fromarray(given.pixels).resize((42, 30), PIL.Image.Resampling.BILINEAR)
+    rgb = np.asarray(resized).transpose(2, 0, 1)
+    for name, expected in (("RGB", rgb), ("BGR", rgb[::-1])):
+        plain = InputOptions(name, 30, 99, pixel_mean=(0, 0, 0), pixel_std=(1, 1, 1))
+        own = ImageInput(plain, 1)
+        own.channels_last = channels_last
+        pixels = own([given], CPU).pixels
+        np.testing.assert_array_equal(pixels[0].numpy(), expected)
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        assert pixels.is_contiguous(memory_format=layout)
+    np.testing.assert_array_equal(own.resized(given).pixels, np.asarray(resized))
+
+
+def test_pixels_that_torch_cannot_share_are_copied() -> None:
+    given = image(20, 30)
+    wanted = ImageInput(InputOptions(), 32)([given], CPU).pixels
+    frozen = given.pixels.copy()
+    frozen.flags.writeable = False
+    turned = given.pixels[:, ::-1].copy()[:, ::-1]
+    for pixels in (frozen, turned):
+        found = ImageInput(InputOptions(), 32)([Image(given.record, pixels)], CPU).pixels
+        assert torch.equal(found, wanted)
 
 
 @pytest.mark.parametrize("size", [(50, 70), (30, 99)])

@@ -16,6 +16,7 @@ from benchsuite_plugins.models.execution.folding import fold_batch_norms
 from benchsuite_plugins.models.execution.packed_layers import available
 from benchsuite_plugins.models.execution.packing import pack
 from benchsuite_plugins.models.execution.parts import dense_parts, region_parts
+from benchsuite_plugins.models.image_input import ImageInput
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -34,6 +35,9 @@ def prepare(model: nn.Module, execution: Execution) -> None:
     device = next(model.parameters()).device
     dtype = DTYPES[execution.precision]
     channels_last = execution.channels_last is not False
+    image_input = getattr(model, "image_input", None)
+    if isinstance(image_input, ImageInput):  # a batch is made as the network reads it
+        image_input.channels_last = channels_last
     fold_batch_norms(model)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
