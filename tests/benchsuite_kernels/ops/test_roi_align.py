@@ -322,6 +322,16 @@ def test_the_cuda_source_pools_to_the_bit_as_the_cpu_kernel_in_every_order(
                 torch.testing.assert_close(mine, other)
 
 
+@pytest.mark.parametrize("count", [1, 3, 200])
+def test_both_layouts_give_the_same_bits(kernel: str, count: int) -> None:
+    # Few boxes are read from the planes as they lie, many from a copy with channels last.
+    features = pyramid(35)
+    boxes, *rest = scattered_boxes(count if kernel == "c++" else min(count, 9))
+    last = [feature.contiguous(memory_format=torch.channels_last) for feature in features]
+    pooled = roi_align(features, boxes, *rest, SCALES, 7)
+    assert torch.equal(pooled, roi_align(last, boxes, *rest, SCALES, 7))
+
+
 def test_torch_knows_the_operator(kernel: str) -> None:
     features = [feature.requires_grad_() for feature in pyramid(3)]
     arguments = (features, *scattered_boxes(5), list(SCALES), 3, 0)
