@@ -129,6 +129,16 @@ def test_losses_are_chosen_by_name(module: ModuleType) -> None:
         create(module, bbox_reg_loss=BoxLossOptions("giuo"))
 
 
+def test_a_loss_that_knows_no_maps_is_given_a_target_each(module: ModuleType) -> None:
+    model, other = create(module), create(module)
+    loss = other.criterion.losses.class_loss
+    other.criterion.losses.class_loss = lambda logits, targets: loss(logits, targets)
+    images, targets = [image(96, 100), image(64, 90)], [SOME, Target()]
+    summed, single = model.losses(images, targets), other.losses(images, targets)
+    for name, term in summed.items():
+        torch.testing.assert_close(single[name], term, rtol=1e-5, atol=1e-6)
+
+
 def test_normaliser_moves_from_step_to_step(module: ModuleType) -> None:
     model = create(module)
     start = {retinanet: 100.0, fcos: 300.0}[module]
