@@ -21,6 +21,7 @@ from types import ModuleType
 OPERATORS = (
     "batched_nms",
     "box_selection",
+    "compress_runs",
     "count_boundary_pairs",
     "count_label_pairs",
     "crop_packed_masks",

@@ -9,6 +9,8 @@ and 48 is added to make it printable. (Source: pycocotools' ``maskApi.c``.)
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,18 +34,34 @@ def runs_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def compress(runs: NDArray[np.int64]) -> bytes:
     """Run lengths to the compressed form."""
+    (counts,) = compress_each(runs, np.array([0, len(runs)]))
+    return counts
+
+
+def compress_each(runs: NDArray[np.int64], starts: NDArray[np.int64]) -> list[bytes]:
+    """Run lengths of many masks to the compressed form of each.
+
+    Args:
+        runs: (R,) int64, mask after mask.
+        starts: (N + 1,) int64: the first run of each mask, and R.
+    """
     rest = runs.astype(np.int64)
-    rest[3:] -= runs[1:-2]
+    place = np.arange(len(rest)) - np.repeat(starts[:-1], np.diff(starts))
+    late = np.flatnonzero(place > 2)
+    rest[late] -= runs[late - 2]
     columns = []
     open_ = np.ones(len(rest), bool)
     while open_.any():
         low = rest & 0x1F
         rest >>= 5
         more = np.where(low & 0x10, rest != -1, rest != 0)
-        columns.append(np.where(open_, (low | more << 5) + 48, 0))
+        columns.append(np.where(open_, (low | more << 5) + 48, 0).astype(np.uint8))
         open_ &= more
-    letters = np.stack(columns, axis=1).ravel().astype(np.uint8)
-    return letters[letters > 0].tobytes()
+    letters = np.stack(columns, axis=1) if columns else np.zeros((0, 1), np.uint8)
+    written = letters > 0
+    text = letters[written].tobytes()
+    stops = np.concatenate([[0], np.cumsum(written.sum(axis=1))])[starts].tolist()
+    return [text[start:stop] for start, stop in pairwise(stops)]
 
 
 def decompress(counts: bytes) -> NDArray[np.int64]:

@@ -80,13 +80,16 @@ void fill_packed(const int64_t* changes, int64_t count, uint64_t* bits, int64_t 
 
 void ends_of_packed(const uint64_t* bits, int64_t pixels, std::vector<int64_t>& ends) {
   ends.clear();
-  uint64_t before = 0;
-  for (int64_t i = 0; i < words_of(pixels); ++i) {
-    uint64_t changed = bits[i] ^ (bits[i] << 1 | before);
-    before = bits[i] >> (kWordBits - 1);
-    changed &= low_bits(pixels - i * kWordBits);
+  uint64_t before = 0;  // all ones where the pixel before is inside
+  const auto look = [&](int64_t i, uint64_t valid) {
+    uint64_t changed = (bits[i] ^ (bits[i] << 1 | (before & 1))) & valid;
+    before = bits[i] >> (kWordBits - 1) ? ~uint64_t{0} : 0;
     for (; changed; changed &= changed - 1) ends.push_back(i * kWordBits + lowest_bit(changed));
-  }
+  };
+  const int64_t whole = pixels / kWordBits;
+  for (int64_t i = 0; i < whole; ++i)
+    if (bits[i] != before) look(i, ~uint64_t{0});
+  if (pixels % kWordBits) look(whole, low_bits(pixels % kWordBits));
   ends.push_back(pixels);
 }
 

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from benchsuite_kernels.columns import rle
-from benchsuite_kernels.columns.rle_reference import compress
+from benchsuite_kernels.columns.rle_reference import compress_each
 from benchsuite_kernels.cuda.launch import launch
-from benchsuite_kernels.dispatch import extension, native
+from benchsuite_kernels.dispatch import emulating, extension, native
+from benchsuite_kernels.ops.compress_runs import compress_runs
 from benchsuite_kernels.ops.packed_masks import (
     halves,
     packed_by_torch,
@@ -27,13 +28,16 @@ from benchsuite_kernels.ops.packed_masks import (
     words_of,
 )
 from benchsuite_kernels.ops.registration import register
-from benchsuite_kernels.ops.tensors import stored
+from benchsuite_kernels.ops.tensors import on_host, stored
 
 SEGMENT_WORDS = 512
 """Words of a mask that a block looks at: four 32-bit ones a thread."""
 
-ENDS_A_MASK = 1024
-"""What is expected: twice the columns of a mask that is half a large image wide."""
+ENDS_A_MASK = 1536
+"""What is expected: twice the columns of a mask of half a large image, and ragged ones' edges."""
+
+LETTERS_A_RUN = 2
+"""What is expected: one letter holds -16 to 15, two hold -512 to 511."""
 
 Size = tuple[int, int]
 
@@ -96,10 +100,25 @@ def rle_of_runs(find: Callable[[int], Tensor], masks: int) -> list[bytes]:
         find: from a capacity to the runs.
     """
     capacity = ENDS_A_MASK * masks
-    runs = find(capacity).cpu()
+    runs = find(capacity)
+    if runs.device.type != "cpu" or emulating():
+        return _compressed_on_device(runs, find, masks)
     if (found := int(runs[masks])) > capacity:
-        runs = find(found).cpu()
+        runs = find(found)
     return rle_from_runs(runs, masks)
+
+
+def _compressed_on_device(runs: Tensor, find: Callable[[int], Tensor], masks: int) -> list[bytes]:
+    while True:
+        capacity = len(runs) - masks - 1
+        letters = LETTERS_A_RUN * capacity
+        text = on_host(compress_runs(runs, masks, letters))
+        *starts, written, ends = text[: masks + 2].tolist()
+        if ends <= capacity and written <= letters:
+            break
+        runs = find(max(ends, -(-written // LETTERS_A_RUN)))
+    body = text[masks + 2 :].numpy().tobytes()
+    return [body[start:stop] for start, stop in pairwise([*starts, written])]
 
 
 def rle_from_runs(runs: Tensor, masks: int) -> list[bytes]:
@@ -114,13 +133,14 @@ def rle_from_runs(runs: Tensor, masks: int) -> list[bytes]:
     if native() is not None:
         counts: list[bytes] = extension().rle_from_ends(runs, masks)
         return counts
-    starts, ends = runs[: masks + 1].tolist(), runs[masks + 1 :].numpy()
+    starts = runs[: masks + 1].numpy().astype(np.int64)
+    ends = runs[masks + 1 :].numpy().astype(np.int64)
     if starts[masks] > len(ends):
         raise ValueError(f"{starts[masks]} runs end, and there was room for {len(ends)}")
-    return [
-        compress(np.diff(ends[begin:end], prepend=0).astype(np.int64))
-        for begin, end in pairwise(starts)
-    ]
+    ends = ends[: starts[masks]]
+    lengths = np.diff(ends, prepend=0)
+    lengths[starts[:-1]] = ends[starts[:-1]]
+    return compress_each(lengths, starts)
 
 
 def runs_by_torch(masks: Sequence[Tensor], capacity: int, device: torch.device) -> Tensor:
