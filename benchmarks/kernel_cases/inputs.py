@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 HEIGHT, WIDTH = 800, 1333
 STRIDES = (4, 8, 16, 32)
+PANOPTIC_CLASSES = 54
+PANOPTIC_LIMITS = {"overlap_thresh": 0.5, "stuff_area_limit": 4096, "score_thresh": 0.5}
 
 
 def boxes_of(count: int, objects: int, jitter: float, seed: int) -> Tensor:
@@ -25,6 +28,17 @@ def boxes_of(count: int, objects: int, jitter: float, seed: int) -> Tensor:
     boxes[:, 0::2] = boxes[:, 0::2].clip(0, WIDTH)
     boxes[:, 1::2] = boxes[:, 1::2].clip(0, HEIGHT)
     return torch.from_numpy(boxes.astype(np.float32))
+
+
+def outlines_in(boxes: Tensor, corners: int) -> list[NDArray[np.float64]]:
+    """A ragged round polygon in each box."""
+    random = np.random.default_rng(6)
+    turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    around = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    half = (boxes[:, 2:] - boxes[:, :2]).numpy().astype(np.float64) / 2
+    centre = boxes[:, :2].numpy() + half
+    reach = random.uniform(0.6, 1.0, (len(boxes), corners, 1))
+    return list(centre[:, None] + reach * around * half[:, None])
 
 
 def pyramid_levels(boxes: Tensor) -> Tensor:

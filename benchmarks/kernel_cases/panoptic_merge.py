@@ -9,11 +9,8 @@ from pycocotools import mask as pycocotools_mask
 from torch import Tensor
 
 from benchsuite_kernels import ops
-from kernel_cases.inputs import HEIGHT, WIDTH, same
+from kernel_cases.inputs import HEIGHT, PANOPTIC_CLASSES, PANOPTIC_LIMITS, WIDTH, same
 from kernel_cases.paste_to_rle import inputs
-
-CLASSES = 54
-LIMITS = {"overlap_thresh": 0.5, "stuff_area_limit": 4096, "score_thresh": 0.5}
 
 
 def merged(count: int, height: int, width: int) -> Case:
@@ -22,18 +19,23 @@ def merged(count: int, height: int, width: int) -> Case:
     counts = ops.paste_masks_to_rle(masks, boxes, torch.zeros(count, dtype=torch.int64), sizes)
     random = np.random.default_rng(10)
     scores = torch.from_numpy(random.uniform(0.3, 1, count).astype(np.float32))
-    coarse = random.integers(0, CLASSES, (8, 12))
+    coarse = random.integers(0, PANOPTIC_CLASSES, (8, 12))
     semantic = torch.from_numpy(
         np.kron(coarse, np.ones((-(-height // 8), -(-width // 12))))[:height, :width].astype(
             np.uint8
         )
     ).contiguous()
 
+    def ours() -> Tensor:
+        return ops.panoptic_merge_rle(
+            counts, scores, semantic, PANOPTIC_CLASSES, **PANOPTIC_LIMITS
+        ).ids
+
     def theirs() -> Tensor:
         ids = torch.zeros((height, width), dtype=torch.int32)
         number = 0
         for row in scores.argsort(descending=True, stable=True).tolist():
-            if scores[row] < LIMITS["score_thresh"]:
+            if scores[row] < PANOPTIC_LIMITS["score_thresh"]:
                 break
             encoded = {"size": [height, width], "counts": counts[row]}
             mask = torch.from_numpy(pycocotools_mask.decode(encoded)).bool()
@@ -41,13 +43,13 @@ def merged(count: int, height: int, width: int) -> Case:
             if area == 0:
                 continue
             covered = int((mask & (ids > 0)).sum())
-            if covered / area > LIMITS["overlap_thresh"]:
+            if covered / area > PANOPTIC_LIMITS["overlap_thresh"]:
                 continue
             number += 1
             ids[mask & (ids == 0)] = number
         for label in torch.unique(semantic).tolist():
             free = (semantic == label) & (ids == 0)
-            if label == 0 or int(free.sum()) < max(LIMITS["stuff_area_limit"], 1):
+            if label == 0 or int(free.sum()) < max(PANOPTIC_LIMITS["stuff_area_limit"], 1):
                 continue
             number += 1
             ids[free] = number
@@ -55,7 +57,11 @@ def merged(count: int, height: int, width: int) -> Case:
 
     return Case(
         "torch",
-        lambda: ops.panoptic_merge_rle(counts, scores, semantic, CLASSES, **LIMITS).ids,
+        lambda: (
+            ops.panoptic_merge_rle(
+                counts, scores, semantic, PANOPTIC_CLASSES, **PANOPTIC_LIMITS
+            ).ids
+        ),
         theirs,
         same,
     )

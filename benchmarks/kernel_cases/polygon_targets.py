@@ -9,23 +9,12 @@ from pycocotools import mask as pycocotools_mask
 from torch import Tensor
 
 from benchsuite_kernels import ops
-from kernel_cases.inputs import boxes_of, same
-
-
-def outlines(boxes: Tensor, corners: int) -> list[np.ndarray]:
-    """A ragged round polygon in each box."""
-    random = np.random.default_rng(6)
-    turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-    around = np.stack([np.cos(turn), np.sin(turn)], axis=1)
-    half = (boxes[:, 2:] - boxes[:, :2]).numpy().astype(np.float64) / 2
-    centre = boxes[:, :2].numpy() + half
-    reach = random.uniform(0.6, 1.0, (len(boxes), corners, 1))
-    return list(centre[:, None] + reach * around * half[:, None])
+from kernel_cases.inputs import boxes_of, outlines_in, same
 
 
 def targets(regions: int, size: int) -> Case:
     boxes = boxes_of(regions, max(regions, 1), 0.1, seed=7)
-    polygons = outlines(boxes, 40)
+    polygons = outlines_in(boxes, 40)
     points = torch.from_numpy(np.concatenate([np.zeros((0, 2)), *polygons]))
     starts = torch.arange(regions + 1) * 40
     matched = torch.arange(regions)
