@@ -133,7 +133,9 @@ def validate(counts: bytes, size: tuple[int, int]) -> int:
 
 def merge(masks: list[bytes], size: tuple[int, int], intersect: bool) -> bytes:
     decoded = np.stack([decode(mask, size) for mask in masks]).view(np.bool_)
-    return encode(decoded.all(axis=0) if intersect else decoded.any(axis=0))
+    join = np.logical_and if intersect else np.logical_or
+    merged: NDArray[np.bool_] = join.reduce(decoded)
+    return encode(merged)
 
 
 def to_bbox(counts: bytes, size: tuple[int, int]) -> tuple[int, int, int, int]:
