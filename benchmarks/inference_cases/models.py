@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from benchsuite import Image, ImageRecord, ModelRequest
 from benchsuite.resolve import resolve_model, use
+from inference_cases import detectron2_peer
 from inference_cases.cases import Case
 
 HEIGHT, WIDTH = 800, 1333
@@ -35,6 +36,8 @@ def build_ours(case: Case, weights: Path | None) -> Any:
         options=resolved.options,
         categories=resolved.categories or case.categories,
         weights=weights,
+        # To be calibrated, a model has to be as it stands.
+        execution=None if weights is None else case.execution,
     )
     return use(resolved.spec.factory, case.model)(request)
 
@@ -77,4 +80,5 @@ def run_peer(model: nn.Module, image: Image) -> Found:
 SIDES: dict[str, tuple[Callable[..., Any], Callable[[Any, Image], Found]]] = {
     "ours": (build_ours, run_ours),
     "peer": (build_peer, run_peer),
+    "detectron2": (detectron2_peer.build, detectron2_peer.run),
 }

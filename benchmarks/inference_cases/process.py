@@ -26,8 +26,11 @@ FOLDER = Path(__file__).resolve().parent.parent
 
 def checkpoint(name: str, side: str, folder: Path) -> Path:
     """The checkpoint of a side, written if it is not there."""
-    side = "peer" if CASES[name].same_weights else side
-    file = folder / f"{name}-{side}{'.pth' if side == 'peer' else '.pkl'}"
+    if CASES[name].same_weights:
+        side = "peer"
+    elif side == "detectron2":
+        side = "ours"
+    file = folder / f"{CASES[name].model}-{side}{'.pth' if side == 'peer' else '.pkl'}"
     if not file.exists():
         subprocess.run(_command("write", name, side, file), env=_environment(2), check=True)
     return file
@@ -65,10 +68,11 @@ def _serve(name: str, side: str, file: Path) -> None:
     load_s = time.perf_counter() - start
 
     def turn() -> dict[str, Any]:
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         boxes, scores = run(model, image)
         return {
             "seconds": time.perf_counter() - start,
+            "cpu_s": time.process_time() - cpu,
             "load_s": load_s,
             "peak_mib": _peak_mib(),
             "detections": len(boxes),
