@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
 from torch import nn
 
 from benchsuite_plugins.models.execution.parts import dense_parts, region_parts
@@ -17,7 +21,24 @@ def compile_parts(model: nn.Module) -> None:
     """
     on_cpu = next(model.parameters()).device.type == "cpu"
     for part in dense_parts(model):
-        part.compile(options={"freezing": True} if on_cpu else {})
+        compiled = torch.compile(part.forward)
+        part.forward = _OfConstants(compiled) if on_cpu else compiled
     if not on_cpu:
         for part in region_parts(model):
-            part.compile(dynamic=True)
+            part.forward = torch.compile(part.forward, dynamic=True)
+
+
+class _OfConstants:
+    """A compiled function that takes parameters for constants.
+
+    As an option of ``torch.compile`` that would reach the code generator alone, and not what traces.
+    """
+
+    def __init__(self, compiled: Callable[..., Any]) -> None:
+        self.compiled = compiled
+
+    def __call__(self, *arguments: Any) -> Any:
+        from torch._inductor import config  # takes a second to import
+
+        with config.patch(freezing=True):
+            return self.compiled(*arguments)

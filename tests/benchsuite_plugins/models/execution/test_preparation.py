@@ -16,6 +16,7 @@ from benchsuite.execution import Execution
 from benchsuite.protocols import ModelRequest
 from benchsuite.records import Image, Prediction
 from benchsuite_plugins.models.execution.compilation import compile_parts
+from benchsuite_plugins.models.execution.packed_layers import available
 from benchsuite_plugins.models.execution.parts import dense_parts, region_parts
 from benchsuite_plugins.models.execution.preparation import prepare
 from benchsuite_plugins.models.mask_rcnn import create
@@ -105,3 +106,9 @@ def test_compiled_parts_compute_the_same() -> None:
     with torch.inference_mode():
         x = torch.randn(1, 3, 8, 9)
         torch.testing.assert_close(compiled(x), model(x))
+        with torch.profiler.profile() as profile:
+            compiled(x)
+    called = {event.key for event in profile.key_averages()}
+    if available():  # the convolution and its ReLU are one, with weights laid out beforehand
+        assert "mkldnn::_convolution_pointwise" in called
+        assert "aten::convolution" not in called
