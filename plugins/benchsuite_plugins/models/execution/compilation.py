@@ -31,7 +31,7 @@ def compile_parts(model: nn.Module) -> None:
 class _OfConstants:
     """A compiled function that takes parameters for constants.
 
-    As an option of ``torch.compile`` that would reach the code generator alone, and not what traces.
+    As an option of ``torch.compile`` that would reach what generates code, and not what traces.
     """
 
     def __init__(self, compiled: Callable[..., Any]) -> None:
