@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchsuite.errors import InputError, UsageError
+from benchsuite.execution import execution_title
 from benchsuite.metric_selection import ResolvedMetric, make_metric
 from benchsuite.plugins import registry
 from benchsuite.recording import matches_table
@@ -76,8 +77,8 @@ class ComparedRuns:
     def to_json(self) -> dict[str, Any]:
         """The object that ``--json`` puts on standard output."""
         return {
-            "first": {name: self.first[name] for name in ("run_id", "result_id", "model")},
-            "second": {name: self.second[name] for name in ("run_id", "result_id", "model")},
+            "first": _named(self.first),
+            "second": _named(self.second),
             "dataset": self.first["dataset"],
             "split": self.first["split"],
             "values": {
@@ -90,6 +91,11 @@ class ComparedRuns:
             },
             "worse": [value.name for value in self.worse],
         }
+
+
+def _named(run: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("run_id", "result_id", "model")
+    return {**{name: run[name] for name in names}, "execution": execution_title(run)}
 
 
 def compare_runs(

@@ -71,6 +71,19 @@ def compare(
         raise ToleranceError(f"{compared.second['model']} is worse in {worse}")
 
 
+def _headings(compared: ComparedRuns) -> list[str]:
+    """The models, and how each was executed where that differs."""
+    from benchsuite.execution import execution_title
+
+    runs = (compared.first, compared.second)
+    titles = [execution_title(run) for run in runs]
+    told = len(set(titles)) > 1
+    return [
+        f"{run['model']}, {title}" if told and title else str(run["model"])
+        for run, title in zip(runs, titles)
+    ]
+
+
 def _show(compared: ComparedRuns, every: bool) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -78,8 +91,7 @@ def _show(compared: ComparedRuns, every: bool) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for heading in (
-        str(compared.first["model"]),
-        str(compared.second["model"]),
+        *_headings(compared),
         "difference",
         "95% CI",
         "p",
