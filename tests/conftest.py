@@ -8,8 +8,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+FULL = os.environ.get("BENCHSUITE_TEST_FULL", "") == "1"
+"""Whether tests marked ``full`` run too, and generated examples are as many as they once were."""
+
 # How long an example takes says nothing on a busy machine.
-hypothesis.settings.register_profile("benchsuite", deadline=None)
+hypothesis.settings.register_profile("benchsuite", deadline=None, max_examples=100 if FULL else 30)
 hypothesis.settings.load_profile("benchsuite")
 
 # Small models are slower on several threads than on one, most of all where tests run side by side.
@@ -17,6 +20,14 @@ hypothesis.settings.load_profile("benchsuite")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not FULL:
+        skip = pytest.mark.skip(reason="BENCHSUITE_TEST_FULL=1 runs it")
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(skip)
 
 
 def _shared(variable: str, name: str) -> Path:

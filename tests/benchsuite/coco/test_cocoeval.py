@@ -21,7 +21,7 @@ from benchsuite.errors import InputError, UsageError
 
 Check = Callable[..., None]
 quick = settings(
-    max_examples=50,
+    max_examples=settings.default.max_examples // 2,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -24,7 +24,11 @@ from benchsuite.specs import Category
 from benchsuite_kernels.columns import rle
 from benchsuite_kernels.dispatch import native
 
-quick = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=200)
+quick = settings(
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    max_examples=2 * settings.default.max_examples,
+)
 
 IMAGES = [ImageRecord(7, "a.png", 20, 10), ImageRecord(0, "b.png", 5, 6)]
 CATEGORIES = [Category(3, "cat"), Category(2**40, "dog")]

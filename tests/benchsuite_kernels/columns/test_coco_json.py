@@ -257,7 +257,7 @@ def test_mutated_annotations(text: bytes) -> None:
 
 
 @needs_extension
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=5 * settings.default.max_examples)
 @given(number_texts())
 @example("9007199254740993")  # halfway between two doubles
 @example("0.500000000000000166533453693773481063544750213623046875")

@@ -35,7 +35,7 @@ THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RANGES = np.array([[0, 1e10], [0, 16], [16, 64], [64, 1e10]])
 
 thorough = settings(
-    max_examples=80,
+    max_examples=settings.default.max_examples,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -283,7 +283,7 @@ def keypoint_overlaps(
 
 
 @pytest.mark.parametrize("count", [1, 3, 8, 17, 133])
-@settings(parent=thorough, max_examples=25)
+@settings(parent=thorough, max_examples=settings.default.max_examples // 3)
 @given(data=st.data(), thresholds=thresholds)
 def test_keypoints_are_matched_as_pycocotools_does(
     count: int, data: st.DataObject, thresholds: np.ndarray

@@ -148,7 +148,11 @@ def options(draw: st.DrawFn, task: str) -> CocoOptions:
 
 
 @pytest.mark.parametrize("task", TASKS)
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    deadline=None,
+    max_examples=settings.default.max_examples,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_options_are_parameters_of_pycocotools(task: str, seed: int, data: st.DataObject) -> None:
     case, chosen = dense_case(seed, task), data.draw(options(task))

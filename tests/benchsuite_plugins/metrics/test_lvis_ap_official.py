@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from benchsuite_plugins.metrics.precision_recall import accumulate
 
 pytest.importorskip("lvis")
 
-EXAMPLES = int(os.environ.get("BENCHSUITE_TEST_EXAMPLES", "25"))
+EXAMPLES = settings.default.max_examples // 3
 SIDE = 24
 
 Case = dict[str, Any]

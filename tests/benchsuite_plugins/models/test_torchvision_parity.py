@@ -52,6 +52,9 @@ V2: dict[str, Any] = {
     "box_head": BoxHeadOptions(num_conv=4, num_fc=1, norm="BN", **POOLING),
 }
 SIZES = [(60, 80), (33, 47), (300, 40)]
+# One image speaks for the others, and a batch of two detectors for those of all.
+ALL = pytest.mark.full
+BATCHED = ("fasterrcnn_resnet50_fpn", "retinanet_resnet50_fpn")
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,12 @@ PREDICTORS = (
 their outputs shall have."""
 
 
-@pytest.fixture(scope="module", params=CASES)
+def case_names(also: tuple[str, ...]) -> list[Any]:
+    """All, marked ``full`` but for those named."""
+    return [name if name in also else pytest.param(name, marks=ALL) for name in CASES]
+
+
+@pytest.fixture(scope="module")
 def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, Any, Case]:
     """Both models, with the same weights."""
     case = CASES[request.param]
@@ -222,7 +230,10 @@ def match(result: dict[str, torch.Tensor], prediction: Prediction, case: Case) -
     return list(rows)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("pair", CASES, indirect=True)
+@pytest.mark.parametrize(
+    "size", [SIZES[0], *(pytest.param(size, marks=ALL) for size in SIZES[1:])], ids=str
+)
 def test_one_image(
     pair: tuple[nn.Module, Any, Case], make_image: MakeImage, size: tuple[int, int]
 ) -> None:
@@ -235,6 +246,7 @@ def test_one_image(
         check_keypoints(result, prediction, rows)
 
 
+@pytest.mark.parametrize("pair", case_names(BATCHED), indirect=True)
 def test_a_batch(pair: tuple[nn.Module, Any, Case], make_image: MakeImage) -> None:
     for result, prediction in both(pair, [make_image(*size) for size in SIZES[:2]]):
         match(result, prediction, pair[2])

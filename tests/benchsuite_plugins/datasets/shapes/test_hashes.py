@@ -44,6 +44,7 @@ def test_what_is_published_is_the_default() -> None:
     assert {"val": VAL.annotations, "train": TRAIN.annotations} == PUBLISHED_SHA256
 
 
+@pytest.mark.full  # two thousand images, drawn by what draws the validation images
 def test_train() -> None:
     assert split_hashes(ShapesOptions(), "train") == TRAIN
 

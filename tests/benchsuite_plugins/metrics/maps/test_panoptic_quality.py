@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from benchsuite.specs import Category
 from benchsuite_kernels.columns.label_maps import decode
 from benchsuite_plugins.metrics import panoptic_official, panoptic_quality
 
-EXAMPLES = int(os.environ.get("BENCHSUITE_TEST_EXAMPLES", "60"))
+EXAMPLES = settings.default.max_examples
 generated = settings(
     max_examples=EXAMPLES,
     deadline=None,

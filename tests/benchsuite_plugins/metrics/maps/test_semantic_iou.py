@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from benchsuite.specs import Category
 from benchsuite_plugins.metrics import semantic_iou
 from benchsuite_plugins.metrics.semantic_match import confusion_matrix
 
-EXAMPLES = int(os.environ.get("BENCHSUITE_TEST_EXAMPLES", "60"))
+EXAMPLES = settings.default.max_examples
 generated = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -292,7 +292,7 @@ FOUND = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples, deadline=None)
 @given(TRUTHS, FOUND, st.booleans(), st.booleans())
 def test_equal_to_the_plain_program_to_the_bit(truths, found, eleven, detectron2):
     scored = score(
@@ -325,7 +325,7 @@ def test_equal_to_the_plain_program_to_the_bit(truths, found, eleven, detectron2
 # --- tables: merged, weighted, resampled ------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples, deadline=None)
 @given(TRUTHS, FOUND, st.permutations([0, 1, 2]))
 def test_shards_merge_to_the_bit(truths, found, order):
     metric = create(VocOptions())
@@ -349,7 +349,7 @@ def test_shards_merge_to_the_bit(truths, found, order):
     assert merged.curves.equals(expected.curves)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=settings.default.max_examples, deadline=None)
 @given(
     TRUTHS,
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), BOXES, SCORE), max_size=12),
