@@ -97,7 +97,6 @@ def _launch(
 ) -> None:
     boxes, batch_index, levels = regions
     _, channels, share, bins, _, capacity = numbers
-    unused = MOST_LEVELS - len(maps)
     blocks = len(boxes) * -(-channels // share) if channels else 0
     launch(
         source,
@@ -105,13 +104,7 @@ def _launch(
         grid=(min(blocks, _MOST_BLOCKS), 1, 1),
         block=(_THREADS, 1, 1),
         arguments=(
-            *maps,
-            *[maps[0]] * unused,
-            *[height << 32 | width for height, width in sizes],
-            *[0] * unused,
-            *scales,
-            *[0.0] * unused,
-            len(maps),
+            *pyramid_arguments(maps, sizes, scales),
             stored(boxes.float()),
             stored(batch_index),
             stored(levels),
@@ -122,6 +115,28 @@ def _launch(
         scalar=pooled.dtype,
         shared_bytes=_shared_bytes(share, bins, capacity),
     )
+
+
+def pyramid_arguments(
+    maps: Sequence[Tensor], sizes: Sequence[tuple[int, int]], scales: Sequence[float]
+) -> list[Tensor | int | float]:
+    """The maps as the kernels' first parameters: ``MOST_LEVELS`` of each, and how many there are.
+
+    Args:
+        maps: a tensor a level, planes or channels last.
+        sizes: H and W of each.
+        scales: a level's size over the input's.
+    """
+    unused = MOST_LEVELS - len(maps)
+    return [
+        *maps,
+        *[maps[0]] * unused,
+        *[height << 32 | width for height, width in sizes],
+        *[0] * unused,
+        *scales,
+        *[0.0] * unused,
+        len(maps),
+    ]
 
 
 def _capacity(sizes: Sequence[Sequence[int]], bins: int) -> int:
