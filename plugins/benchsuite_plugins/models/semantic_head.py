@@ -85,7 +85,12 @@ class SemanticFPNHead(nn.Module):
         merged: Tensor | None = None
         for name in self.in_features:
             level = self.get_submodule(name)(features[name])
-            merged = level if merged is None else merged + level
+            if merged is None:
+                merged = level
+            elif merged.requires_grad:  # gradients read the terms
+                merged = merged + level
+            else:  # new memory of this size costs ten times the sum
+                merged += level
         logits: Tensor = self.predictor(merged)
         return logits
 
