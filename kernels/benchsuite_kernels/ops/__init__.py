@@ -35,6 +35,7 @@ from benchsuite_kernels.ops.paste_masks import paste_masks_to_packed, paste_mask
 from benchsuite_kernels.ops.polygon_targets import polygon_targets
 from benchsuite_kernels.ops.resize_normalise_pad import resize_normalise_pad
 from benchsuite_kernels.ops.roi_align import roi_align
+from benchsuite_kernels.ops.roi_align_rotated import roi_align_rotated
 from benchsuite_kernels.ops.rpn_selection import rpn_selection
 from benchsuite_kernels.ops.semantic_argmax import semantic_argmax
 from benchsuite_kernels.ops.sigmoid_focal_loss import sigmoid_focal_loss
@@ -75,6 +76,7 @@ __all__ = [
     "polygon_targets",
     "resize_normalise_pad",
     "roi_align",
+    "roi_align_rotated",
     "rpn_selection",
     "semantic_argmax",
     "sigmoid_focal_loss",

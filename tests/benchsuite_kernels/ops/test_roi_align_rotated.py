@@ -63,13 +63,12 @@ def test_a_ramp_is_sampled_at_the_turned_bins_centres(implementation: str) -> No
 def test_a_quarter_turn_is_that_of_the_image(implementation: str) -> None:
     feature = torch.randn(1, 2, 20, 20, generator=torch.Generator().manual_seed(2))
     box = torch.tensor([[9.0, 12.0, 8.0, 5.0, 90.0]])
-    turned = torch.tensor([[12.0, 11.0, 8.0, 5.0, 0.0]])  # about the image's centre, clockwise
     got = roi_align_rotated([feature], box, ZERO, ZERO, [1.0], 4)
+    # Turned clockwise, the box is upright; its centre, (8.5, 11.5) in the grid of feature centres,
+    # goes to (19 - 11.5, 8.5).
     image = torch.rot90(feature, -1, (2, 3))
-    want = roi_align_rotated(
-        [image], torch.tensor([[8.0, 9.0, 8.0, 5.0, 0.0]]), ZERO, ZERO, [1.0], 4
-    )
-    del turned
+    upright = torch.tensor([[8.0, 9.0, 8.0, 5.0, 0.0]])
+    want = roi_align_rotated([image], upright, ZERO, ZERO, [1.0], 4)
     torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5)
 
 
