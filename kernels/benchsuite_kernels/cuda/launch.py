@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import torch
 from torch import Tensor
 
+from benchsuite_kernels.cuda.compile import machine_code
+from benchsuite_kernels.cuda.offline import scalars
 from benchsuite_kernels.cuda.signature import Parameter, parameters_of, signatures
 from benchsuite_kernels.cuda.source import MACROS, source_text, sources
 
@@ -56,21 +59,30 @@ def launch(
 
 
 def prepare(
-    dtypes: Iterable[torch.dtype] = tuple(MACROS), device: torch.device | str = "cuda"
+    dtypes: Collection[torch.dtype] = tuple(MACROS), device: torch.device | str = "cuda"
 ) -> int:
     """Compile and load every kernel, so that none is loaded while a CUDA graph is captured.
+
+    Args:
+        dtypes: of features and logits; a source that does not tell them apart is compiled once.
 
     Returns:
         How many kernels are loaded.
     """
     index = torch.device(device).index
     index = torch.cuda.current_device() if index is None else index
-    count = 0
+    capability = torch.cuda.get_device_capability(index)
+    wanted = []
     for source in sources():
-        for scalar in dtypes:
-            for kernel in signatures(source_text(source)):
-                _function(source, kernel, scalar, index)
-                count += 1
+        known = scalars(source)
+        wanted += [(source, each) for each in known if each in dtypes or len(known) == 1]
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda each: machine_code(*each, capability), wanted))
+    count = 0
+    for source, scalar in wanted:
+        for kernel in signatures(source_text(source)):
+            _function(source, kernel, scalar, index)
+            count += 1
     return count
 
 

@@ -14,11 +14,13 @@ import pytest
 import torch
 
 from benchsuite_kernels.cuda import device_kernel
+from benchsuite_kernels.cuda import launch as launching
 from benchsuite_kernels.cuda.compile import architecture, machine_code
 from benchsuite_kernels.cuda.device_kernel import DeviceKernel
 from benchsuite_kernels.cuda.launch import launch
 from benchsuite_kernels.cuda.nvrtc import CompileError, nvrtc_problem
 from benchsuite_kernels.cuda.signature import signatures
+from benchsuite_kernels.cuda.source import sources
 
 SOURCE = """
 #include "scalar.cuh"
@@ -176,3 +178,16 @@ def test_a_kernel_is_not_loaded_while_a_graph_is_captured(
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
     with pytest.raises(RuntimeError, match=r"prepare\(\)"):
         DeviceKernel(source, "scale", torch.float32, 1)
+
+
+def test_everything_is_loaded_before_a_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, loaded = [], []
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
+    monkeypatch.setattr(launching, "machine_code", lambda *each: compiled.append(each))
+    monkeypatch.setattr(launching, "_function", lambda *each: loaded.append(each))
+    assert launching.prepare([torch.bfloat16], "cuda:1") == len(loaded)
+    assert {source for source, _, _ in compiled} == set(sources())
+    assert ("roi_align.cu", torch.bfloat16, (9, 0)) in compiled
+    assert ("nms.cu", torch.float32, (9, 0)) in compiled  # which knows no SCALAR
+    assert len(set(compiled)) == len(compiled) == len(sources())
+    assert ("roi_align.cu", "roi_align_planes", torch.bfloat16, 1) in loaded
