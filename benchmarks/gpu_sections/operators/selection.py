@@ -59,7 +59,7 @@ def alike(actual: Any, expected: Any, inputs: Inputs, tolerance: float) -> float
     worst = close(ranks, wanted, inputs, tolerance)
     gap = (wanted[:, 1:] - wanted[:, :-1]).abs()
     # Equal scores stand in the order of their indices.
-    apart = (gap == 0) | (gap > NEAR * wanted[:, 1:].abs().clamp(min=1))
+    apart = (gap == 0) | (gap > NEAR * wanted[:, 1:].abs().clamp(min=1)) | ~gap.isfinite()
     border = torch.ones_like(apart[:, :1])
     told = torch.cat([border, apart], dim=1) & torch.cat([apart, border], dim=1)
     told &= wanted.isfinite()
