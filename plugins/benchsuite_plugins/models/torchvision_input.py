@@ -92,7 +92,7 @@ class TorchvisionInput:
         mean = torch.tensor(self.options.image_mean, device=device).view(3, 1, 1)
         std = torch.tensor(self.options.image_std, device=device).view(3, 1, 1)
         pixels = torch.tensor(image.pixels, device=device).permute(2, 0, 1)
-        return (pixels.float() / 255 - mean) / std
+        return pixels.float().div_(255).sub_(mean).div_(std)
 
     def _resize(self, pixels: Tensor) -> Tensor:
         """(3, H, W) to (3, h, w)."""
