@@ -1,6 +1,7 @@
 // Selection from dense heads: all levels and images in one pass over the logits.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "best_keys.hpp"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr int64_t kChunk = 16 * kScanStrip;  // logits that one worker reads at a time
+constexpr int64_t kSample = 1024;            // logits that tell where the best begin
 
 // A part of one image's logits of one level.
 struct Chunk {
@@ -54,6 +56,19 @@ struct Places {
 // The rank of an anchor is its logit.
 template <class T>
 struct ByLogit {
+  // A guess, from every so-many-th logit, of one that somewhat more than `topk` reach.
+  float guessed_floor(const T* logits, int64_t size, int64_t topk) const {
+    if (size < 16 * topk || size < 4 * kSample) return -kInfinity;
+    float sample[kSample];
+    for (int64_t i = 0; i < kSample; ++i) {
+      const float logit = widened(logits[i * size / kSample]);
+      sample[i] = std::isnan(logit) ? kInfinity : logit;
+    }
+    const double expected = static_cast<double>(topk) * kSample / size;
+    const int64_t place = static_cast<int64_t>(expected + 3 * std::sqrt(expected) + 4);
+    std::nth_element(sample, sample + place, sample + kSample, std::greater<float>());
+    return sample[place];
+  }
   float first_floor() const { return -kInfinity; }
   float floor(float score) const { return score; }
   bool rate(const HeadLevel<T>&, int64_t, uint32_t, float logit, float& score) const {
@@ -69,6 +84,7 @@ struct ByScore {
   float threshold;
   bool centered;
 
+  float guessed_floor(const T*, int64_t, int64_t) const { return first_floor(); }
   float first_floor() const { return floor(threshold); }
   float floor(double score) const {
     if (!(score > 0)) return -kInfinity;
@@ -88,11 +104,10 @@ struct ByScore {
 
 template <class T, class Rank>
 std::vector<uint64_t> best_of(const HeadLevel<T>& level, const Chunk& chunk, int64_t topk,
-                              const Rank& rank) {
+                              const Rank& rank, float floor) {
   BestKeys best(topk);
   const Places<T> index_at(level);
   const T* const logits = level.logits.image(chunk.image);
-  float floor = rank.first_floor();
   int32_t blocks[kScanStrip / kScanBlock + 1];
   for (int64_t strip = chunk.begin; strip < chunk.end; strip += kScanStrip) {
     const int64_t size = std::min(kScanStrip, chunk.end - strip);
@@ -123,12 +138,14 @@ void for_each_best(const std::vector<HeadLevel<T>>& levels, int64_t images, int6
   const int64_t count = static_cast<int64_t>(levels.size());
   std::vector<Chunk> chunks;
   std::vector<int64_t> firsts;
+  std::vector<float> floors;
   int64_t steps = 0;
   for (int64_t task = 0; task < images * count; ++task) {
     firsts.push_back(static_cast<int64_t>(chunks.size()));
     const HeadMap<T>& logits = levels[task % count].logits;
     const int64_t size = logits.channels * logits.cells;
     steps += size / 4;
+    floors.push_back(rank.guessed_floor(logits.image(task / count), size, topk));
     for (int64_t begin = 0; begin < size; begin += kChunk)
       chunks.push_back({task / count, task % count, begin, std::min(begin + kChunk, size), {}});
   }
@@ -136,12 +153,22 @@ void for_each_best(const std::vector<HeadLevel<T>>& levels, int64_t images, int6
   const int64_t parts = static_cast<int64_t>(chunks.size());
   for_each_item(parts, grain_of(parts, steps), threads, [&](int64_t item, int) {
     Chunk& chunk = chunks[item];
-    chunk.best = best_of(levels[chunk.level], chunk, topk, rank);
+    const float floor = floors[chunk.image * count + chunk.level];
+    chunk.best = best_of(levels[chunk.level], chunk, topk, rank, floor);
   });
   const int64_t tasks = images * count;
   for_each_item(tasks, grain_of(tasks, tasks * topk * 40), threads, [&](int64_t task, int) {
     BestKeys best(topk);
-    for (int64_t part = firsts[task]; part < firsts[task + 1]; ++part) best.add(chunks[part].best);
+    int64_t found = 0;
+    for (int64_t part = firsts[task]; part < firsts[task + 1]; ++part)
+      found += static_cast<int64_t>(chunks[part].best.size());
+    const bool too_high = found < topk && floors[task] > rank.first_floor();
+    for (int64_t part = firsts[task]; part < firsts[task + 1]; ++part) {
+      Chunk& chunk = chunks[part];
+      if (too_high)
+        chunk.best = best_of(levels[chunk.level], chunk, topk, rank, rank.first_floor());
+      best.add(chunk.best);
+    }
     std::vector<uint64_t>& keys = best.take();
     std::sort(keys.begin(), keys.end());
     use(task / count, task % count, keys);
