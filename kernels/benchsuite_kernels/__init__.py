@@ -1,4 +1,4 @@
-"""Operators: each a reference in plain torch or NumPy and a kernel in C++.
+"""Operators: each a reference in plain torch or NumPy, a kernel in C++, and one in CUDA.
 
 Two halves. ``benchsuite_kernels.columns`` works on NumPy arrays and bytes and imports no torch;
 ``benchsuite_kernels.ops`` works on tensors. This module answers which implementation serves, and

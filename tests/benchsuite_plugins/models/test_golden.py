@@ -12,6 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchsuite_kernels import reset_served, served
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.dispatch import native, serving
+from benchsuite_kernels.ops.registration import REGISTERED
+
 FOLDERS = (
     "faster_rcnn_R_50_FPN",
     "faster_rcnn_R_101_FPN",
@@ -46,6 +51,24 @@ FOLDERS = (
     "fcos_R_50_FPN",
 )
 
+ALWAYS_BY_ALL = {
+    "mask_rcnn_R_50_FPN",
+    "mask_rcnn_R_50_FPN_dconv_c3-c5",
+    "keypoint_rcnn_R_50_FPN",
+    "panoptic_fpn_R_50",
+    "retinanet_R_50_FPN",
+    "fcos_R_50_FPN",
+}
+"""Folders that every implementation of the operators runs in CI; together they call nearly all."""
+
+
+def served_by(implementation: str) -> list[Any]:
+    full = () if implementation == "c++" else pytest.mark.full
+    return [
+        pytest.param(name, implementation, marks=() if name in ALWAYS_BY_ALL else full)
+        for name in FOLDERS
+    ]
+
 
 def run_golden(script: Path, *arguments: Path | str) -> int:
     with pytest.MonkeyPatch.context() as patch:
@@ -67,14 +90,25 @@ def judge(golden: Path, folder: Path, *arguments: Path | str) -> dict[str, Any]:
     return deviations
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize(
+    ("name", "implementation"),
+    [case for each in ("c++", "reference", "emulated") for case in served_by(each)],
+)
 def test_every_case_and_all_losses_are_within_tolerance(
-    name: str, golden: Path, repository: Path, tmp_path: Path
+    name: str, implementation: str, golden: Path, repository: Path, tmp_path: Path
 ) -> None:
     folder = golden / name
     if not folder.is_dir():
         pytest.skip(f"no golden folder {name}")
-    assert run_golden(repository / "tests" / "golden.py", folder, tmp_path, "--train") == 0
+    if implementation == "c++" and native() is None:
+        pytest.skip("the extension is not built")
+    if implementation == "emulated" and (problem := emulation_problem()):
+        pytest.skip(problem)
+    reset_served()
+    with serving(implementation):
+        assert run_golden(repository / "tests" / "golden.py", folder, tmp_path, "--train") == 0
+    by = {each: served()[each] for each in REGISTERED & served().keys()}
+    assert by and all(implementation in one for one in by.values()), by
     cases = json.loads((folder / "config.json").read_text(encoding="utf-8"))["cases"]
     for output in [output for case in cases.values() for output in case["outputs"]]:
         deviations = judge(golden, folder, tmp_path / output, "--golden", output)
