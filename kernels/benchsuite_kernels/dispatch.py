@@ -72,6 +72,8 @@ OPERATORS = (
     "rle_validate",
     "roi_align",
     "roi_align_backward",
+    "roi_align_rotated",
+    "roi_align_rotated_backward",
     "rotated_iou",
     "rpn_selection",
     "runs_from_packed",

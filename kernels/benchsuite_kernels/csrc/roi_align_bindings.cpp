@@ -1,6 +1,7 @@
 #include "bindings.hpp"
 #include "feature_map.hpp"
 #include "roi_align.hpp"
+#include "roi_align_rotated.hpp"
 
 namespace benchsuite {
 namespace {
@@ -28,17 +29,15 @@ Task task_over(const std::vector<FeatureMap>& maps, const std::vector<double>& s
 
 // `pooled` is the output, or its gradient.
 template <class Task>
-void set_boxes(Task& task, int64_t images, const TensorView<float>& boxes,
+void set_boxes(Task& task, const TensorView<float>& boxes, int64_t coordinates,
                const TensorView<int64_t>& batch_index, const TensorView<int64_t>& levels,
                int sampling_ratio, const TensorView<float>& pooled) {
-  const int64_t count = boxes.size() / 4;
+  const int64_t count = boxes.size() / coordinates;
   if (pooled.ndim() != 4) throw py::value_error("what is pooled has four axes");
-  boxes.require("boxes", {count, 4});
+  boxes.require("boxes", {count, coordinates});
   batch_index.require("batch_index", {count});
   levels.require("levels", {count});
   pooled.require("what is pooled", {count, task.channels, pooled.shape(2), pooled.shape(2)});
-  batch_index.require_below("batch_index", images);
-  levels.require_below("levels", static_cast<int64_t>(task.levels.size()));
   task.bins = static_cast<int>(pooled.shape(2));
   task.sampling_ratio = sampling_ratio;
   task.boxes = count;
@@ -47,12 +46,19 @@ void set_boxes(Task& task, int64_t images, const TensorView<float>& boxes,
   task.level = levels.data();
 }
 
+void require_places(const TensorView<int64_t>& batch_index, const TensorView<int64_t>& levels,
+                    const std::vector<FeatureMap>& maps) {
+  batch_index.require_below("batch_index", maps[0].images);
+  levels.require_below("levels", static_cast<int64_t>(maps.size()));
+}
+
 void bound_roi_align(const std::vector<FeatureMap>& features, const TensorView<float>& boxes,
                      const TensorView<int64_t>& batch_index, const TensorView<int64_t>& levels,
                      const std::vector<double>& scales, int sampling_ratio,
                      const TensorView<float>& output, int threads) {
   auto task = task_over<RoiAlign>(features, scales);
-  set_boxes(task, features[0].images, boxes, batch_index, levels, sampling_ratio, output);
+  set_boxes(task, boxes, 4, batch_index, levels, sampling_ratio, output);
+  require_places(batch_index, levels, features);
   task.output = output.data();
   const py::gil_scoped_release release;
   task.run(threads);
@@ -63,11 +69,38 @@ void bound_roi_align_backward(const std::vector<FeatureMap>& sums, const TensorV
                               const TensorView<int64_t>& levels, const std::vector<double>& scales,
                               int sampling_ratio, const TensorView<float>& gradient, int threads) {
   auto task = task_over<RoiAlignBackward>(sums, scales);
-  set_boxes(task, sums[0].images, boxes, batch_index, levels, sampling_ratio, gradient);
+  set_boxes(task, boxes, 4, batch_index, levels, sampling_ratio, gradient);
+  require_places(batch_index, levels, sums);
   for (const FeatureMap& sum : sums) task.sums.push_back(sum.data);
   task.gradient = gradient.data();
   const py::gil_scoped_release release;
   task.run(threads);
+}
+
+void bound_roi_align_rotated(const std::vector<FeatureMap>& features,
+                             const TensorView<float>& boxes,
+                             const TensorView<int64_t>& batch_index,
+                             const TensorView<int64_t>& levels, const std::vector<double>& scales,
+                             int sampling_ratio, const TensorView<float>& output, int threads) {
+  auto task = task_over<RoiAlign>(features, scales);
+  set_boxes(task, boxes, 5, batch_index, levels, sampling_ratio, output);
+  task.output = output.data();
+  const py::gil_scoped_release release;
+  roi_align_rotated(task, features[0].images, threads);
+}
+
+void bound_roi_align_rotated_backward(const std::vector<FeatureMap>& sums,
+                                      const TensorView<float>& boxes,
+                                      const TensorView<int64_t>& batch_index,
+                                      const TensorView<int64_t>& levels,
+                                      const std::vector<double>& scales, int sampling_ratio,
+                                      const TensorView<float>& gradient, int threads) {
+  auto task = task_over<RoiAlignBackward>(sums, scales);
+  set_boxes(task, boxes, 5, batch_index, levels, sampling_ratio, gradient);
+  for (const FeatureMap& sum : sums) task.sums.push_back(sum.data);
+  task.gradient = gradient.data();
+  const py::gil_scoped_release release;
+  roi_align_rotated_backward(task, sums[0].images, threads);
 }
 
 }  // namespace
@@ -75,6 +108,8 @@ void bound_roi_align_backward(const std::vector<FeatureMap>& sums, const TensorV
 void bind_roi_align(py::module_& module) {
   module.def("roi_align", &bound_roi_align);
   module.def("roi_align_backward", &bound_roi_align_backward);
+  module.def("roi_align_rotated", &bound_roi_align_rotated);
+  module.def("roi_align_rotated_backward", &bound_roi_align_rotated_backward);
 }
 
 }  // namespace benchsuite

@@ -8,28 +8,26 @@ degrees, counter-clockwise in an image whose y axis points down. A box's centre 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, cos, isfinite, radians, sin
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchsuite_kernels.cuda.launch import launch
-from benchsuite_kernels.cuda.source import MACROS
+from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.registration import register, register_gradient
-from benchsuite_kernels.ops.roi_align_cuda import MOST_LEVELS, pyramid_arguments
+from benchsuite_kernels.ops.roi_align_rotated_cuda import (
+    pool_rotated_on_cuda,
+    spread_rotated_on_cuda,
+)
 from benchsuite_kernels.ops.roi_maps import (
     MapShapes,
-    are_channels_last,
     check_regions,
     computed_in,
     empty_maps,
     laid,
 )
+from benchsuite_kernels.ops.rotated_samples import samples_of
 from benchsuite_kernels.ops.tensors import stored
-
-_THREADS = 256
-_MOST_BLOCKS = 1 << 16
 
 
 def roi_align_rotated(
@@ -87,7 +85,7 @@ def reference(
     output = features[0].new_zeros(shape, dtype=wide)
     for row, image, level in _placed(batch_index, images, levels, len(features)):
         feature = features[level][image].to(wide)
-        index, weights = _taps(
+        index, weights = samples_of(
             boxes[row], scales[level], feature.shape[1:], output_size, sampling_ratio, wide
         )
         values = (feature.flatten(1)[:, index] * weights).sum(dim=(1, 3))
@@ -114,7 +112,7 @@ def backward_reference(
         total.zero_()
     for row, image, level in _placed(batch_index, images, levels, len(sums)):
         total = sums[level][image]
-        index, weights = _taps(
+        index, weights = samples_of(
             boxes[row], scales[level], total.shape[1:], size, sampling_ratio, wide
         )
         spread = gradient[row].to(wide).flatten(1)[:, None, :, None] * weights
@@ -135,52 +133,7 @@ def _placed(
     ]
 
 
-def _taps(
-    box: Tensor, scale: float, size: Sequence[int], bins: int, ratio: int, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """The features round each sample of each bin, as places in a flattened map, and what they weigh
-    in the bin's mean: (4, S * S, samples) both; no samples for a box that reads nothing."""
-    cx, cy, width, height, angle = (float(value) for value in box)
-    sound = all(map(isfinite, (cx, cy, width, height, angle))) and width >= 0 and height >= 0
-    rows = 0 if not sound else ratio or ceil(height * scale / bins)
-    columns = 0 if not sound else ratio or ceil(width * scale / bins)
-    if rows * columns == 0:
-        nothing = torch.zeros(4, bins * bins, 0, device=box.device)
-        return nothing.long(), nothing.to(dtype)
-    down = _along(height * scale, bins, rows, dtype, box.device)[:, None, :, None]
-    across = _along(width * scale, bins, columns, dtype, box.device)[None, :, None, :]
-    cosine, sine = cos(radians(angle)), sin(radians(angle))
-    y = (down * cosine - across * sine + (cy * scale - 0.5)).reshape(bins * bins, -1)
-    x = (down * sine + across * cosine + (cx * scale - 0.5)).reshape(bins * bins, -1)
-    inside = (y >= -1) & (y <= size[0]) & (x >= -1) & (x <= size[1])
-    top, toward_bottom = _between(y, size[0])
-    left, toward_right = _between(x, size[1])
-    bottom, right = (top + 1).clamp(max=size[0] - 1), (left + 1).clamp(max=size[1] - 1)
-    index = torch.stack([v * size[1] + h for v in (top, bottom) for h in (left, right)])
-    weights = torch.stack(
-        [
-            v * h
-            for v in (1 - toward_bottom, toward_bottom)
-            for h in (1 - toward_right, toward_right)
-        ]
-    )
-    return index, weights * inside / (rows * columns)
-
-
-def _along(extent: float, bins: int, samples: int, dtype: torch.dtype, device: Any) -> Tensor:
-    """(bins, samples): where samples lie along a side, from its middle."""
-    places = (torch.arange(bins * samples, dtype=dtype, device=device) + 0.5) / (bins * samples)
-    return ((places - 0.5) * extent).view(bins, samples)
-
-
-def _between(at: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The feature below each place, and the weight of the one above."""
-    at = at.clamp(0, size - 1)
-    low = at.floor()
-    return low.long(), at - low
-
-
-def _on_cuda(
+def _native(
     features: Sequence[Tensor],
     boxes: Tensor,
     batch_index: Tensor,
@@ -190,15 +143,23 @@ def _on_cuda(
     sampling_ratio: int,
 ) -> Tensor:
     dtype, channels = features[0].dtype, features[0].shape[1]
-    if dtype not in MACROS or len(features) > MOST_LEVELS:
+    if dtype is torch.float64:
         return NotImplemented
-    output = features[0].new_empty((len(boxes), channels, output_size, output_size))
-    maps = laid(features)
-    _launch("roi_align_rotated", maps, boxes, batch_index, levels, scales, sampling_ratio, output)
-    return output
+    output = torch.empty((len(boxes), channels, output_size, output_size))
+    extension().roi_align_rotated(
+        laid([feature.float() for feature in features]),
+        stored(boxes.float()),
+        stored(batch_index),
+        stored(levels),
+        scales,
+        sampling_ratio,
+        output,
+        torch.get_num_threads(),
+    )
+    return output.to(dtype)
 
 
-def _backward_on_cuda(
+def _backward_native(
     gradient: Tensor,
     boxes: Tensor,
     batch_index: Tensor,
@@ -210,49 +171,22 @@ def _backward_on_cuda(
     widths: Sequence[int],
     channels_last: bool,
 ) -> list[Tensor]:
-    if gradient.dtype not in MACROS or len(heights) > MOST_LEVELS:
+    if gradient.dtype is torch.float64:
         return NotImplemented  # type: ignore[return-value]
-    single = torch.empty((0, gradient.shape[1]), device=gradient.device)
-    sums = empty_maps(single, images, heights, widths, channels_last)
+    sums = empty_maps(gradient.float(), images, heights, widths, channels_last)
     for total in sums:
         total.zero_()
-    kernel, pooled = "roi_align_rotated_backward", stored(gradient)
-    _launch(kernel, sums, boxes, batch_index, levels, scales, sampling_ratio, pooled)
-    return [total.to(gradient.dtype) for total in sums]
-
-
-def _launch(
-    kernel: str,
-    maps: Sequence[Tensor],
-    boxes: Tensor,
-    batch_index: Tensor,
-    levels: Tensor,
-    scales: Sequence[float],
-    sampling_ratio: int,
-    pooled: Tensor,
-) -> None:
-    sizes = [(each.shape[2], each.shape[3]) for each in maps]
-    blocks = -(-pooled.numel() // _THREADS)
-    launch(
-        "roi_align_rotated.cu",
-        kernel,
-        grid=(min(blocks, _MOST_BLOCKS), 1, 1),
-        block=(_THREADS, 1, 1),
-        arguments=(
-            *pyramid_arguments(maps, sizes, scales),
-            stored(boxes.float()),
-            stored(batch_index),
-            stored(levels),
-            len(boxes),
-            maps[0].shape[0],
-            maps[0].shape[1],
-            are_channels_last(maps),
-            pooled.shape[2],
-            sampling_ratio,
-            pooled,
-        ),
-        scalar=pooled.dtype,
+    extension().roi_align_rotated_backward(
+        sums,
+        stored(boxes.float()),
+        stored(batch_index),
+        stored(levels),
+        scales,
+        sampling_ratio,
+        stored(gradient.float()),
+        torch.get_num_threads(),
     )
+    return [total.to(gradient.dtype) for total in sums]
 
 
 def _fake(
@@ -287,7 +221,8 @@ _operator = register(
     "roi_align_rotated(Tensor[] features, Tensor boxes, Tensor batch_index, Tensor levels, "
     "float[] scales, SymInt output_size, int sampling_ratio) -> Tensor",
     reference=reference,
-    cuda=_on_cuda,
+    native=_native,
+    cuda=pool_rotated_on_cuda,
     fake=_fake,
 )
 
@@ -296,7 +231,8 @@ _backward = register(
     "float[] scales, int sampling_ratio, SymInt images, SymInt[] heights, SymInt[] widths, "
     "bool channels_last) -> Tensor[]",
     reference=backward_reference,
-    cuda=_backward_on_cuda,
+    native=_backward_native,
+    cuda=spread_rotated_on_cuda,
     fake=_backward_fake,
 )
 

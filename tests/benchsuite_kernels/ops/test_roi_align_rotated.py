@@ -7,16 +7,18 @@ import torch
 from torchvision.ops import roi_align as torchvision_roi_align
 
 from benchsuite_kernels import reset_served, served
-from benchsuite_kernels.dispatch import serving
-from benchsuite_kernels.ops.roi_align_rotated import reference, roi_align_rotated
+from benchsuite_kernels.cuda.emulation.build import emulation_problem
+from benchsuite_kernels.dispatch import native, serving
+from benchsuite_kernels.ops.roi_align_rotated import roi_align_rotated
 
 SCALES = (1 / 4, 1 / 8)
 ZERO = torch.zeros(1, dtype=torch.int64)
 
 
-@pytest.fixture(params=["reference", "emulated"])
-def implementation(request: pytest.FixtureRequest, implementation: str) -> str:
-    return implementation
+@pytest.fixture
+def extension() -> None:
+    if native() is None:
+        pytest.skip("the extension is not built")
 
 
 def pyramid(channels: int = 3) -> list[torch.Tensor]:
@@ -84,13 +86,13 @@ def test_values_and_gradients_are_within_rounding_of_float64(
     reset_served()
     pooled = roi_align_rotated(features, boxes, batch_index, levels, SCALES, size, ratio)
     want = roi_align_rotated(wide, boxes, batch_index, levels, SCALES, size, ratio)
-    torch.testing.assert_close(pooled.double(), want, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(pooled.double(), want, rtol=1e-5, atol=1e-5)
     weights = torch.randn(pooled.shape, generator=torch.Generator().manual_seed(9))
     found = torch.autograd.grad((pooled * weights).sum(), features)
     expected = torch.autograd.grad((want * weights).sum(), wide)
     for mine, other in zip(found, expected, strict=True):
         assert mine.is_contiguous(memory_format=layout)
-        torch.testing.assert_close(mine.double(), other, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(mine.double(), other, rtol=1e-5, atol=1e-5)
     assert implementation in served()["roi_align_rotated"]
     assert implementation in served()["roi_align_rotated_backward"]
 
@@ -132,14 +134,53 @@ def test_nothing_in_nothing_out(implementation: str) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.usefixtures("extension")
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_cpp_and_cuda_pool_the_same_bits(channels_last: bool) -> None:
+    if problem := emulation_problem():
+        pytest.skip(problem)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    features = [each.contiguous(memory_format=layout) for each in pyramid(channels=19)]
+    arguments = (*scattered_boxes(12), SCALES, 3)
+    with serving("emulated"):
+        want = roi_align_rotated(features, *arguments)
+    with serving("c++"):
+        assert torch.equal(roi_align_rotated(features, *arguments), want)
+
+
+@pytest.mark.usefixtures("extension")
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_cpp_does_not_depend_on_the_number_of_threads(channels_last: bool) -> None:
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    features = [
+        each.contiguous(memory_format=layout).requires_grad_() for each in pyramid(channels=70)
+    ]
+    arguments = (*scattered_boxes(40), SCALES, 3)
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            with serving("c++"):
+                pooled = roi_align_rotated(features, *arguments)
+                found.append([pooled, *torch.autograd.grad(pooled.square().sum(), features)])
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_is_pooled_in_single(dtype: torch.dtype) -> None:
+def test_half_precision_is_pooled_in_single(implementation: str, dtype: torch.dtype) -> None:
     features = [each.to(dtype) for each in pyramid()]
     arguments = (*scattered_boxes(6), SCALES, 4)
-    with serving("emulated"):
-        got = roi_align_rotated(features, *arguments)
-    want = reference([each.float() for each in features], *arguments)
-    torch.testing.assert_close(got.float(), want, rtol=1e-2, atol=1e-2)
+    got = roi_align_rotated(features, *arguments)
+    want = roi_align_rotated([each.float() for each in features], *arguments)
+    assert torch.equal(got, want.to(dtype))
+
+
+def test_a_map_without_features_gives_zeros(implementation: str) -> None:
+    boxes = torch.tensor([[0.0, 0, 4, 4, 30]])
+    got = roi_align_rotated([torch.zeros(1, 2, 0, 5)], boxes, ZERO, ZERO, [1.0], 2)
+    assert torch.equal(got, torch.zeros(1, 2, 2, 2))
 
 
 def test_boxes_of_another_shape_are_refused(implementation: str) -> None:
