@@ -21,3 +21,10 @@
 #else
 #define BENCHSUITE_RESTRICT __restrict__
 #endif
+
+// What a clone calls has to become a part of it, to be compiled for its instruction set.
+#if defined(__GNUC__)
+#define BENCHSUITE_INLINE inline __attribute__((always_inline))
+#else
+#define BENCHSUITE_INLINE inline
+#endif

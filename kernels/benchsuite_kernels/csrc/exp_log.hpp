@@ -4,11 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__GNUC__)
-#define BENCHSUITE_INLINE inline __attribute__((always_inline))
-#else
-#define BENCHSUITE_INLINE inline
-#endif
+#include "clones.hpp"
 
 namespace benchsuite {
 

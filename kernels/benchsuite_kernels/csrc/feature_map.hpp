@@ -7,10 +7,11 @@
 
 namespace benchsuite {
 
-// A (N, C, H, W) float tensor on the CPU, without gaps; another one is a TypeError.
+// A (N, C, H, W) tensor of T on the CPU, without gaps; another one is a TypeError.
+template <class T>
 class FeatureMap {
  public:
-  float* data = nullptr;
+  T* data = nullptr;
   int64_t images = 0, channels = 0, height = 0, width = 0;
   bool planes = false, channels_last = false;  // how it lies; both where a channel is all
 
@@ -21,9 +22,9 @@ class FeatureMap {
       return false;
     }
     if (tensor.device_type != dlpack::kCpu || tensor.lanes != 1 || tensor.axes != 4 ||
-        !is_of<float>(tensor.code, tensor.bits))
+        !is_of<T>(tensor.code, tensor.bits))
       return false;
-    data = reinterpret_cast<float*>(static_cast<char*>(tensor.data) + tensor.byte_offset);
+    data = reinterpret_cast<T*>(static_cast<char*>(tensor.data) + tensor.byte_offset);
     images = tensor.shape[0];
     channels = tensor.shape[1];
     height = tensor.shape[2];
@@ -50,9 +51,9 @@ class FeatureMap {
 
 namespace pybind11::detail {
 
-template <>
-struct type_caster<benchsuite::FeatureMap> {
-  PYBIND11_TYPE_CASTER(benchsuite::FeatureMap, const_name("torch.Tensor"));
+template <class T>
+struct type_caster<benchsuite::FeatureMap<T>> {
+  PYBIND11_TYPE_CASTER(benchsuite::FeatureMap<T>, const_name("torch.Tensor"));
   bool load(handle source, bool) { return value.take(source.ptr()); }
 };
 

@@ -7,6 +7,7 @@
 #include "parallel.hpp"
 #include "roi_axis.hpp"
 #include "roi_order.hpp"
+#include "scalars.hpp"
 
 namespace benchsuite {
 namespace {
@@ -17,33 +18,36 @@ struct Scratch {
 };
 
 // sum[i] = weights[0] * vectors[i] + weights[1] * vectors[stride + i] + ..., i < size.
-inline void weighted_sum(float* BENCHSUITE_RESTRICT sum, const float* BENCHSUITE_RESTRICT vectors,
-                         int64_t stride, const float* BENCHSUITE_RESTRICT weights, int64_t count,
-                         int64_t size) {
+template <class T>
+BENCHSUITE_INLINE void weighted_sum(float* BENCHSUITE_RESTRICT sum,
+                                    const T* BENCHSUITE_RESTRICT vectors, int64_t stride,
+                                    const float* BENCHSUITE_RESTRICT weights, int64_t count,
+                                    int64_t size) {
   int64_t k = 0;
   if (count % 2) {
     const float w = weights[0];
-    for (int64_t i = 0; i < size; ++i) sum[i] = w * vectors[i];
+    for (int64_t i = 0; i < size; ++i) sum[i] = w * widened(vectors[i]);
     k = 1;
   } else {
     const float w0 = weights[0], w1 = weights[1];
-    const float* BENCHSUITE_RESTRICT next = vectors + stride;
-    for (int64_t i = 0; i < size; ++i) sum[i] = w0 * vectors[i] + w1 * next[i];
+    const T* BENCHSUITE_RESTRICT next = vectors + stride;
+    for (int64_t i = 0; i < size; ++i) sum[i] = w0 * widened(vectors[i]) + w1 * widened(next[i]);
     k = 2;
   }
   for (; k < count; k += 2) {
     const float w0 = weights[k], w1 = weights[k + 1];
-    const float* BENCHSUITE_RESTRICT even = vectors + k * stride;
-    const float* BENCHSUITE_RESTRICT odd = even + stride;
-    for (int64_t i = 0; i < size; ++i) sum[i] = sum[i] + w0 * even[i] + w1 * odd[i];
+    const T* BENCHSUITE_RESTRICT even = vectors + k * stride;
+    const T* BENCHSUITE_RESTRICT odd = even + stride;
+    for (int64_t i = 0; i < size; ++i)
+      sum[i] = sum[i] + w0 * widened(even[i]) + w1 * widened(odd[i]);
   }
 }
 
 // One box; `image` is height x width x channels, and begins with the feature at `top`, `left`.
-BENCHSUITE_CLONES
-void pool_channels_last(const float* image, int64_t top, int64_t left, int64_t width,
-                        int64_t channels, int bins, const RoiAxes& axes, Scratch& scratch,
-                        float* BENCHSUITE_RESTRICT output) {
+template <class T>
+BENCHSUITE_INLINE void pool_vectors(const T* image, int64_t top, int64_t left, int64_t width,
+                                    int64_t channels, int bins, const RoiAxes& axes,
+                                    Scratch& scratch, float* BENCHSUITE_RESTRICT output) {
   const RoiAxis& rows = axes.rows;
   const RoiAxis& columns = axes.columns;
   const int64_t stride = width * channels, window = (columns.end - columns.begin) * channels;
@@ -54,7 +58,7 @@ void pool_channels_last(const float* image, int64_t top, int64_t left, int64_t w
   float* const pooled = scratch.pooled.data();
   for (int y = 0; y < bins; ++y) {
     if (rows.count(y) == 0) continue;
-    const float* corner =
+    const T* corner =
         image + (rows.first(y) - top) * stride + (columns.begin - left) * channels;
     weighted_sum(row, corner, stride, rows.weights(y), rows.count(y), window);
     for (int x = 0; x < bins; ++x) {
@@ -71,9 +75,10 @@ void pool_channels_last(const float* image, int64_t top, int64_t left, int64_t w
 }
 
 // One box; `image` is channels x height x width.
-BENCHSUITE_CLONES
-void pool_planes(const float* image, int64_t height, int64_t width, int64_t channels, int bins,
-                 const RoiAxes& axes, Scratch& scratch, float* BENCHSUITE_RESTRICT output) {
+template <class T>
+BENCHSUITE_INLINE void pool_rows(const T* image, int64_t height, int64_t width, int64_t channels,
+                                 int bins, const RoiAxes& axes, Scratch& scratch,
+                                 float* BENCHSUITE_RESTRICT output) {
   const RoiAxis& rows = axes.rows;
   const RoiAxis& columns = axes.columns;
   const int64_t window = columns.end - columns.begin;
@@ -81,7 +86,7 @@ void pool_planes(const float* image, int64_t height, int64_t width, int64_t chan
   float* const row = scratch.row.data();
   const float samples = axes.samples();
   for (int64_t c = 0; c < channels; ++c) {
-    const float* plane = image + c * height * width + columns.begin;
+    const T* plane = image + c * height * width + columns.begin;
     for (int y = 0; y < bins; ++y, output += bins) {
       if (rows.count(y) == 0) {
         std::fill_n(output, bins, 0.0f);
@@ -98,22 +103,6 @@ void pool_planes(const float* image, int64_t height, int64_t width, int64_t chan
       }
     }
   }
-}
-
-// A box of maps whose channels lie densest.
-void pool_box(const RoiAlign& task, int64_t index, Scratch& scratch) {
-  const PyramidLevel& level = task.levels[task.level[index]];
-  scratch.axes.place(task.box + index * 4, level, task.bins, task.sampling_ratio);
-  const int64_t values = task.channels * task.bins * task.bins;
-  float* output = task.output + index * values;
-  if (scratch.axes.empty()) {
-    std::fill_n(output, values, 0.0f);
-    return;
-  }
-  const float* image =
-      level.data + task.batch_index[index] * task.channels * level.height * level.width;
-  pool_channels_last(image, 0, 0, level.width, task.channels, task.bins, scratch.axes, scratch,
-                     output);
 }
 
 // Boxes that are read from one map, order[begin] to order[end - 1], and the part of it that they
@@ -135,7 +124,62 @@ struct Readers {
   bool many() const { return reads > 0 && reads * 2 > (bottom - top) * (right - left); }
 };
 
-std::vector<Readers> readers(const RoiAlign& task, const std::vector<int64_t>& order,
+// Puts the planes of `count` channels, height x width each, into rows x columns x count.
+template <class T>
+BENCHSUITE_INLINE void gather_rows(const T* BENCHSUITE_RESTRICT planes, int64_t height,
+                                   int64_t width, const Readers& part, int64_t count,
+                                   float* BENCHSUITE_RESTRICT window) {
+  const int64_t columns = part.right - part.left;
+  for (int64_t y = part.top; y < part.bottom; ++y, window += columns * count)
+    for (int64_t c = 0; c < count; ++c) {
+      const T* BENCHSUITE_RESTRICT row = planes + (c * height + y) * width + part.left;
+      for (int64_t x = 0; x < columns; ++x) window[x * count + c] = widened(row[x]);
+    }
+}
+
+// The same, compiled for each type and instruction set.
+#define BENCHSUITE_POOL_CLONES(T)                                                               \
+  BENCHSUITE_CLONES                                                                             \
+  void pool_channels_last(const T* image, int64_t top, int64_t left, int64_t width,             \
+                          int64_t channels, int bins, const RoiAxes& axes, Scratch& scratch,    \
+                          float* output) {                                                      \
+    pool_vectors(image, top, left, width, channels, bins, axes, scratch, output);               \
+  }                                                                                             \
+  BENCHSUITE_CLONES                                                                             \
+  void pool_planes(const T* image, int64_t height, int64_t width, int64_t channels, int bins,   \
+                   const RoiAxes& axes, Scratch& scratch, float* output) {                      \
+    pool_rows(image, height, width, channels, bins, axes, scratch, output);                     \
+  }                                                                                             \
+  BENCHSUITE_CLONES                                                                             \
+  void gather_channels(const T* planes, int64_t height, int64_t width, const Readers& part,     \
+                       int64_t count, float* window) {                                          \
+    gather_rows(planes, height, width, part, count, window);                                    \
+  }
+BENCHSUITE_POOL_CLONES(float)
+BENCHSUITE_POOL_CLONES(Half)
+BENCHSUITE_POOL_CLONES(BFloat16)
+#undef BENCHSUITE_POOL_CLONES
+
+// A box of maps whose channels lie densest.
+template <class T>
+void pool_box(const RoiAlign<T>& task, int64_t index, Scratch& scratch) {
+  const int64_t map = task.level[index];
+  const PyramidLevel& level = task.levels[map];
+  scratch.axes.place(task.box + index * 4, level, task.bins, task.sampling_ratio);
+  const int64_t values = task.channels * task.bins * task.bins;
+  float* output = task.output + index * values;
+  if (scratch.axes.empty()) {
+    std::fill_n(output, values, 0.0f);
+    return;
+  }
+  const T* image =
+      task.maps[map] + task.batch_index[index] * task.channels * level.height * level.width;
+  pool_channels_last(image, 0, 0, level.width, task.channels, task.bins, scratch.axes, scratch,
+                     output);
+}
+
+template <class T>
+std::vector<Readers> readers(const RoiAlign<T>& task, const std::vector<int64_t>& order,
                              const std::vector<RoiAxes>& axes) {
   std::vector<Readers> found;
   for (int64_t i = 0; i < task.boxes; ++i) {
@@ -148,28 +192,18 @@ std::vector<Readers> readers(const RoiAlign& task, const std::vector<int64_t>& o
   return found;
 }
 
-// Puts the planes of `count` channels, height x width each, into rows x columns x count.
-BENCHSUITE_CLONES
-void gather_channels(const float* BENCHSUITE_RESTRICT planes, int64_t height, int64_t width,
-                     const Readers& part, int64_t count, float* BENCHSUITE_RESTRICT window) {
-  const int64_t columns = part.right - part.left;
-  for (int64_t y = part.top; y < part.bottom; ++y, window += columns * count)
-    for (int64_t c = 0; c < count; ++c) {
-      const float* BENCHSUITE_RESTRICT row = planes + (c * height + y) * width + part.left;
-      for (int64_t x = 0; x < columns; ++x) window[x * count + c] = row[x];
-    }
-}
-
 constexpr int64_t kChannels = 16;  // a cache line, and a vector
 
 // A few channels of all boxes of a map.
-void pool_slice(const RoiAlign& task, const Readers& part, const std::vector<int64_t>& order,
+template <class T>
+void pool_slice(const RoiAlign<T>& task, const Readers& part, const std::vector<int64_t>& order,
                 const std::vector<RoiAxes>& axes, int64_t first, Scratch& scratch) {
   const int64_t count = std::min(kChannels, task.channels - first);
   const int64_t image = task.batch_index[order[part.begin]];
-  const PyramidLevel& level = task.levels[task.level[order[part.begin]]];
-  const float* planes =
-      level.data + (image * task.channels + first) * level.height * level.width;
+  const int64_t map = task.level[order[part.begin]];
+  const PyramidLevel& level = task.levels[map];
+  const T* planes =
+      task.maps[map] + (image * task.channels + first) * level.height * level.width;
   const int64_t cells = int64_t{task.bins} * task.bins;
   const bool gathered = part.many();
   if (gathered) {
@@ -190,7 +224,8 @@ void pool_slice(const RoiAlign& task, const Readers& part, const std::vector<int
 }
 
 // Maps whose planes lie one after the other, a few channels at a time.
-void pool_all_planes(const RoiAlign& task, const std::vector<int64_t>& order, int threads) {
+template <class T>
+void pool_all_planes(const RoiAlign<T>& task, const std::vector<int64_t>& order, int threads) {
   std::vector<RoiAxes> axes(task.boxes);
   for (int64_t i = 0; i < task.boxes; ++i)
     axes[i].place(task.box + i * 4, task.levels[task.level[i]], task.bins, task.sampling_ratio);
@@ -209,7 +244,8 @@ void pool_all_planes(const RoiAlign& task, const std::vector<int64_t>& order, in
 
 }  // namespace
 
-void RoiAlign::run(int threads) const {
+template <class T>
+void RoiAlign<T>::run(int threads) const {
   advise_huge_pages(output, boxes * channels * bins * bins * sizeof(float));
   const std::vector<int64_t> order = roi_order(levels, boxes, box, batch_index, level);
   if (!channels_last) return pool_all_planes(*this, order, threads);
@@ -217,5 +253,9 @@ void RoiAlign::run(int threads) const {
   for_each_item(boxes, 8, threads,
                 [&](int64_t item, int worker) { pool_box(*this, order[item], scratch[worker]); });
 }
+
+template struct RoiAlign<float>;
+template struct RoiAlign<Half>;
+template struct RoiAlign<BFloat16>;
 
 }  // namespace benchsuite

@@ -7,13 +7,15 @@
 namespace benchsuite {
 
 struct PyramidLevel {
-  const float* data;  // images x channels x height x width, or channels last
   int64_t height, width;
   float scale;
 };
 
+// Of features that are float, Half or BFloat16; all is computed in float.
+template <class T>
 struct RoiAlign {
   std::vector<PyramidLevel> levels;
+  std::vector<const T*> maps;  // a level: images x channels x height x width, or channels last
   int64_t channels;
   bool channels_last;
   int bins;            // a side
@@ -30,8 +32,8 @@ struct RoiAlign {
 // The gradient of a RoiAlign in its features, added up in an order of its own that does not depend
 // on the number of threads. Members are as of RoiAlign, but for what is named here.
 struct RoiAlignBackward {
-  std::vector<PyramidLevel> levels;  // their data is not read
-  std::vector<float*> sums;          // a level: added to, laid out as the features
+  std::vector<PyramidLevel> levels;
+  std::vector<float*> sums;  // a level: added to, laid out as the features
   int64_t channels;
   bool channels_last;
   int bins;

@@ -79,7 +79,7 @@ void pool_planes(const float* planes, int64_t area, int64_t cells, const Rotated
   }
 }
 
-void pool_box(const RoiAlign& task, int64_t images, int64_t index, Scratch& scratch) {
+void pool_box(const RoiAlign<float>& task, int64_t images, int64_t index, Scratch& scratch) {
   constexpr int kPlanes = 8;
   const int64_t cells = int64_t{task.bins} * task.bins, values = task.channels * cells;
   float* const output = task.output + index * values;
@@ -87,9 +87,9 @@ void pool_box(const RoiAlign& task, int64_t images, int64_t index, Scratch& scra
     std::fill_n(output, values, 0.0f);
     return;
   }
-  const PyramidLevel& level = task.levels[task.level[index]];
-  const int64_t area = level.height * level.width;
-  const float* const image = level.data + task.batch_index[index] * task.channels * area;
+  const int64_t map = task.level[index];
+  const int64_t area = task.levels[map].height * task.levels[map].width;
+  const float* const image = task.maps[map] + task.batch_index[index] * task.channels * area;
   if (task.channels_last) return pool_channels_last(image, task.channels, cells, scratch, output);
   int64_t c = 0;
   for (; c + kPlanes <= task.channels; c += kPlanes)
@@ -153,7 +153,7 @@ void spread_box(const RoiAlignBackward& task, int64_t images, int64_t index, Sli
 
 }  // namespace
 
-void roi_align_rotated(const RoiAlign& task, int64_t images, int threads) {
+void roi_align_rotated(const RoiAlign<float>& task, int64_t images, int threads) {
   advise_huge_pages(task.output,
                     task.boxes * task.channels * task.bins * task.bins * sizeof(float));
   std::vector<Scratch> scratch(std::max(threads, 1));

@@ -149,11 +149,11 @@ def _native(
     sampling_ratio: int,
 ) -> Tensor:
     dtype, channels = features[0].dtype, features[0].shape[1]
-    if dtype is torch.float64:
+    if dtype not in (torch.float32, torch.float16, torch.bfloat16):
         return NotImplemented
     output = torch.empty((len(boxes), channels, output_size, output_size))
     extension().roi_align(
-        laid([feature.float() for feature in features]),
+        laid(features),
         stored(boxes.float()),
         stored(batch_index),
         stored(levels),

@@ -235,14 +235,24 @@ def test_a_level_without_boxes_or_without_gradient(implementation: str) -> None:
     assert features[0].grad is None
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("far_apart", [False, True])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_is_pooled_in_single(implementation: str, dtype: torch.dtype) -> None:
-    features = [feature.to(dtype) for feature in pyramid()]
+def test_half_precision_is_pooled_in_single(
+    implementation: str, dtype: torch.dtype, far_apart: bool, channels_last: bool
+) -> None:
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    features = [feature.to(dtype).contiguous(memory_format=layout) for feature in pyramid(19)]
+    features[0][0, 0, 0] *= 1e-5  # below half precision's normal numbers
+    features[0][0, 1, 0] = float("inf")
     boxes, *rest = scattered_boxes(30)
+    if far_apart:  # planes are read as they lie, where many boxes are read from a copy
+        boxes = torch.tensor([[0.0, 0, 9, 7], [110, 80, 126, 93]])
+        rest = [torch.zeros(2, dtype=torch.int64)] * 2
     single = roi_align([feature.float() for feature in features], boxes, *rest, SCALES, 7)
     wanted = [feature.requires_grad_() for feature in features]
     pooled = roi_align(wanted, boxes, *rest, SCALES, 7)
-    torch.testing.assert_close(pooled, single.to(dtype), rtol=0, atol=0)
+    torch.testing.assert_close(pooled, single.to(dtype), rtol=0, atol=0, equal_nan=True)
     found = torch.autograd.grad(pooled.sum(), wanted)
     assert all(gradient.dtype == dtype for gradient in found)
 
