@@ -13,8 +13,9 @@ from benchsuite_kernels.cuda.cache import cache_folder
 from benchsuite_kernels.cuda.nvrtc import CompileError, headers, nvrtc
 from benchsuite_kernels.cuda.source import MACROS, source_text
 
-OPTIONS = ("-std=c++17", "--fmad=false", "-lineinfo")
-"""Products and sums are rounded one by one, as on the CPU."""
+OPTIONS = ("-std=c++17", "--fmad=false", "-lineinfo", "-default-device")
+"""Products and sums are rounded one by one, as on the CPU. A lambda without annotation is the
+device's: CUDA 13.0 refuses a generic one otherwise."""
 
 
 def options(architecture: str, scalar: torch.dtype) -> tuple[str, ...]:
