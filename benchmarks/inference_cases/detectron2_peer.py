@@ -7,7 +7,6 @@ are those of its model zoo's configurations, which an installed copy does not ho
 
 from __future__ import annotations
 
-import pickle
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +17,7 @@ import torch
 from torch import nn
 
 from benchsuite import Image
+from benchsuite_plugins.checkpoints import read_checkpoint
 
 PYRAMID = ["res2", "res3", "res4", "res5"]
 NOT_BUILT = ("detectron2._C", "pkg_resources")
@@ -34,10 +34,7 @@ def build(case: Any, weights: Path | None) -> nn.Module:
     from detectron2.modeling import build_model
 
     model: nn.Module = build_model(settings(case.model)).eval()
-    with weights.open("rb") as stream:
-        state = pickle.load(stream)["model"]
-    state = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
-    missing, unexpected = model.load_state_dict(state, strict=False)
+    missing, unexpected = model.load_state_dict(read_checkpoint(weights), strict=False)
     lacking = [name for name in missing if "pixel_" not in name and "anchor" not in name]
     assert not lacking and not unexpected, (lacking, unexpected)
     return model

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from benchsuite_kernels.dispatch import extension
 from benchsuite_kernels.ops.batched_nms import reference as ragged_reference
+from benchsuite_kernels.ops.candidates import checked_groups
 from benchsuite_kernels.ops.nms_launch import keep_best_per_image
 from benchsuite_kernels.ops.registration import register
 from benchsuite_kernels.ops.tensors import stored
@@ -36,17 +37,7 @@ def nms_per_image(
     Raises:
         ValueError: shapes that do not fit together, or a negative limit.
     """
-    shape = scores.shape
-    if len(shape) != 2 or boxes.shape != (*shape, 4):
-        raise ValueError(
-            f"boxes {tuple(boxes.shape)} and scores {tuple(shape)} are not (N, M, 4) and (N, M)"
-        )
-    if groups.shape != shape:
-        if groups.shape != shape[1:]:
-            raise ValueError(f"groups {tuple(groups.shape)} are not {tuple(shape)} or {shape[1:]}")
-        groups = groups.expand(shape)
-    if limit < 0:
-        raise ValueError(f"limit={limit} is negative")
+    groups = checked_groups(boxes, scores, groups, limit, 4)
     index, counts = _operator(boxes, scores, groups, iou_threshold, limit)
     return index, counts
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchsuite_kernels.cuda.launch import launch
 from benchsuite_kernels.dispatch import extension
+from benchsuite_kernels.ops.candidates import checked_groups
 from benchsuite_kernels.ops.nms_launch import not_above
 from benchsuite_kernels.ops.pairwise_iou import reference as pairwise_reference
 from benchsuite_kernels.ops.registration import register
@@ -69,17 +70,7 @@ def soft_nms(
     Raises:
         ValueError: shapes that do not fit together, an unknown method, or a number out of range.
     """
-    shape = scores.shape
-    if len(shape) != 2 or boxes.shape != (*shape, 4):
-        raise ValueError(
-            f"boxes {tuple(boxes.shape)} and scores {tuple(shape)} are not (N, M, 4) and (N, M)"
-        )
-    if groups.shape != shape:
-        if groups.shape != shape[1:]:
-            raise ValueError(f"groups {tuple(groups.shape)} are not {tuple(shape)} or {shape[1:]}")
-        groups = groups.expand(shape)
-    if limit < 0:
-        raise ValueError(f"limit={limit} is negative")
+    groups = checked_groups(boxes, scores, groups, limit, 4)
     if method not in METHODS:
         raise ValueError(f"method={method!r} is not one of {', '.join(METHODS)}")
     if not sigma > 0 or not min_score >= 0:
