@@ -1,4 +1,8 @@
-"""Greedy non-maximum suppression within groups (classes, levels, images)."""
+"""Greedy non-maximum suppression within groups (classes, levels, images).
+
+Source: Girshick et al., "Rich feature hierarchies" (R-CNN, 2014), section 2.2; boxes have no +1, as
+in Detectron2 and torchvision.
+"""
 
 from __future__ import annotations
 

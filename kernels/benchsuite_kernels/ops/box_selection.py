@@ -1,4 +1,7 @@
-"""Which pairs of region and class of a box branch enter the suppression."""
+"""Which pairs of region and class of a box branch enter the suppression.
+
+Source: Girshick, "Fast R-CNN" (2015), section 2.3, to the conventions of Detectron2.
+"""
 
 from __future__ import annotations
 

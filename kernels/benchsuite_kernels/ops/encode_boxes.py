@@ -1,4 +1,8 @@
-"""The deltas or distances that make boxes of reference boxes."""
+"""The deltas or distances that make boxes of reference boxes.
+
+Source: Girshick et al., R-CNN (2014), appendix C, for deltas; Tian et al., "FCOS" (2019), section
+3.1, for distances.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Greedy non-maximum suppression of a batch of images at once, of fixed size."""
+"""Greedy non-maximum suppression of a batch of images at once, of fixed size.
+
+Source: as of ``batched_nms``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Greedy non-maximum suppression of the rotated boxes of one image."""
+"""Greedy non-maximum suppression of the rotated boxes of one image.
+
+Source: as of ``batched_nms``; the boxes are Detectron2's (``rotated_boxes``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Greedy non-maximum suppression of rotated boxes, a batch of images at once, of fixed size."""
+"""Greedy non-maximum suppression of rotated boxes, a batch of images at once, of fixed size.
+
+Source: as of ``batched_nms``; the boxes are Detectron2's (``rotated_boxes``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Intersection over union of every box with every other."""
+"""Intersection over union of every box with every other.
+
+Source: Everingham et al., "The PASCAL visual object classes challenge" (2010), section 4.2, without
+its +1.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""From a semantic head's logits to the class of every pixel of the image as it was given."""
+"""From a semantic head's logits to the class of every pixel of the image as it was given.
+
+Source: Kirillov et al., "Panoptic feature pyramid networks" (2019), resized in two steps as
+Detectron2 does.
+"""
 
 from __future__ import annotations
 
